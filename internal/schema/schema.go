@@ -2,7 +2,7 @@
 //
 // A step never changes once released. It must be safe while processes of the version before still run: add tables, columns
 // with defaults and indexes first, stop using them later. Rewriting data is a job, not a step. Times are BIGINT
-// milliseconds, booleans BOOLEAN, absent references and times 0, absent texts ''.
+// milliseconds, booleans BOOLEAN, absent references and times 0, absent texts ”.
 package schema
 
 import (
