@@ -26,13 +26,13 @@ type Emoji struct {
 	Shortcode, URL, StaticURL string
 }
 
-// Handle is a name as people write it; Domain is ” for this server.
+// Handle is a name as people write it; Domain is empty for this server.
 type Handle struct{ Username, Domain string }
 
 // Account is someone, here or elsewhere.
 type Account struct {
 	ID ID
-	// Domain is ” for local accounts, otherwise lower case and in ASCII.
+	// Domain is empty for local accounts, otherwise lower case and in ASCII.
 	Username, Domain string
 	// ActorType is Person, Service, Application, Group or Organization.
 	ActorType   string
@@ -46,7 +46,7 @@ type Account struct {
 	InboxURL, SharedInboxURL, OutboxURL, FollowersURL, FollowingURL, FeaturedURL string
 	PublicKey, PublicKeyID                                                       string
 
-	// Avatar and Header are stored files' names of local accounts, addresses of remote ones; ” for none.
+	// Avatar and Header are stored files' names of local accounts, addresses of remote ones; empty for none.
 	Avatar, AvatarDescription, Header, HeaderDescription       string
 	Locked, Discoverable, Indexable, HideCollections, Memorial bool
 	MovedToID                                                  ID

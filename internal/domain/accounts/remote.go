@@ -63,7 +63,7 @@ func (s *Service) freeHandle(ctx context.Context, tx *db.Tx, r Remote) error {
 		return err
 	}
 	_, err = tx.Exec(ctx, "UPDATE accounts SET username_folded = username_folded || $1, updated_at = $2 WHERE id = $3 AND domain <> ''",
-		fmt.Sprintf("\x00%d", other.ID), db.Ms(s.Clock.Now()), other.ID)
+		fmt.Sprintf("#%d", other.ID), db.Ms(s.Clock.Now()), other.ID)
 	return err
 }
 
