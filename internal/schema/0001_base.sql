@@ -359,6 +359,8 @@ CREATE TABLE statuses (
   application_id BIGINT NOT NULL DEFAULT 0,
   -- JSON: custom emojis used, as shown.
   emojis TEXT NOT NULL DEFAULT '[]',
+  -- Which further tables have rows of it: 1 media, 2 mentions, 4 tags.
+  parts BIGINT NOT NULL DEFAULT 0,
   created_at BIGINT NOT NULL,
   edited_at BIGINT NOT NULL DEFAULT 0,
   deleted_at BIGINT NOT NULL DEFAULT 0,
