@@ -25,8 +25,8 @@ const (
 	storePatience = 250 * time.Millisecond
 	// storePause is how long a store that failed is left alone, so that a hanging one delays few requests.
 	storePause = time.Second
-	// ownBytes bounds this process's own counts: about 300,000 keys.
-	ownBytes = 64 << 20
+	// ownBytes bounds this process's own counts: about 70,000 keys.
+	ownBytes = 16 << 20
 	// plainKey is the longest key used as it is; longer ones, which strangers can make, are hashed.
 	plainKey = 64
 )
