@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"os/signal"
 	"strings"
 	"syscall"
@@ -206,4 +207,13 @@ func TestActorTestsJudgeAPeer(t *testing.T) {
 	t.Parallel()
 	peer := StartPeer(t, "ann")
 	(&Server{t: t}).ActorTests(peer.Actor)
+}
+
+func TestBrowserSignsIn(t *testing.T) {
+	t.Parallel()
+	cmd := exec.Command(interpreter(t, "../clients", "browser_test.py"), "-B", "-m", "unittest", "browser_test")
+	cmd.Dir = "../clients"
+	if output, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, output)
+	}
 }
