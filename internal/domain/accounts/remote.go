@@ -1,0 +1,143 @@
+package accounts
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/gomph/gomph/internal/kit/db"
+	"github.com/gomph/gomph/internal/kit/errs"
+)
+
+// Remote is an actor as another server describes it, checked and cleaned by the door. Only the fields that Account has
+// under the same name are kept; URI is the key.
+type Remote struct {
+	Account
+	// MovedToURI is the actor that this one moved to; it is linked when it is known here.
+	MovedToURI string
+}
+
+// Upsert enters an actor, or brings a known one up to date. The id of an actor never changes hands: a handle that belongs to
+// another id is taken over only when that other actor is of the same host (a deleted and re-made account, IDN-04); a local
+// account is never touched.
+func (s *Service) Upsert(ctx context.Context, r Remote) (*Account, error) {
+	if r.Domain == "" || s.Site.IsLocalDomain(r.Domain) || s.Site.IsLocalURI(r.URI) {
+		return nil, errs.Invalid("an actor of this server cannot come from elsewhere")
+	}
+	var out *Account
+	err := s.DB.Write(ctx, func(tx *db.Tx) error {
+		now := s.Clock.Now()
+		old, err := s.ByURI(ctx, tx, r.URI)
+		if errs.IsNotFound(err) {
+			if err = s.freeHandle(ctx, tx, r); err != nil {
+				return err
+			}
+			out, err = s.insertRemote(ctx, tx, r, now)
+			return err
+		}
+		if err != nil {
+			return err
+		}
+		if !strings.EqualFold(old.Username, r.Username) || old.Domain != r.Domain {
+			if err := s.freeHandle(ctx, tx, r); err != nil {
+				return err
+			}
+		}
+		out, err = s.updateRemote(ctx, tx, old.ID, r, now)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("entering actor %s: %w", r.URI, err)
+	}
+	return out, nil
+}
+
+// freeHandle gives the handle of an account that is no longer at its address to the one that is there now.
+func (s *Service) freeHandle(ctx context.Context, tx *db.Tx, r Remote) error {
+	other, err := s.ByAcct(ctx, tx, r.Username, r.Domain)
+	if errs.IsNotFound(err) {
+		return nil
+	}
+	if err != nil || other.URI == r.URI {
+		return err
+	}
+	_, err = tx.Exec(ctx, "UPDATE accounts SET username_folded = username_folded || $1, updated_at = $2 WHERE id = $3 AND domain <> ''",
+		fmt.Sprintf("#%d", other.ID), db.Ms(s.Clock.Now()), other.ID)
+	return err
+}
+
+func (s *Service) insertRemote(ctx context.Context, tx *db.Tx, r Remote, now time.Time) (*Account, error) {
+	id := ID(s.IDs.Next())
+	created := r.CreatedAt
+	if created.IsZero() || created.After(now) {
+		created = now
+	}
+	_, err := tx.Exec(ctx, `INSERT INTO accounts (id, username, username_folded, domain, uri, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		id, r.Username, strings.ToLower(r.Username), r.Domain, r.URI, db.Ms(created), db.Ms(now))
+	if err != nil {
+		return nil, err
+	}
+	return s.updateRemote(ctx, tx, id, r, now)
+}
+
+func (s *Service) updateRemote(ctx context.Context, tx *db.Tx, id ID, r Remote, now time.Time) (*Account, error) {
+	moved := ID(0)
+	if r.MovedToURI != "" {
+		if to, err := s.ByURI(ctx, tx, r.MovedToURI); err == nil && to.ID != id {
+			moved = to.ID
+		} else if err != nil && !errs.IsNotFound(err) {
+			return nil, err
+		}
+	}
+	_, err := tx.Exec(ctx, `UPDATE accounts SET username = $1, username_folded = $2, domain = $3, actor_type = $4, display_name = $5, note = $6, fields = $7, emojis = $8, url = $9,
+  inbox_url = $10, shared_inbox_url = $11, outbox_url = $12, followers_url = $13, following_url = $14, featured_url = $15, public_key = $16, public_key_id = $17,
+  avatar = $18, avatar_description = $19, header = $20, header_description = $21, locked = $22, discoverable = $23, indexable = $24, hide_collections = $25, memorial = $26,
+  moved_to_id = $27, also_known_as = $28, attribution_domains = $29, updated_at = $30, fetched_at = $30 WHERE id = $31`,
+		r.Username, strings.ToLower(r.Username), r.Domain, r.ActorType, r.DisplayName, r.Note, list(r.Fields), list(r.Emojis), r.URL,
+		r.InboxURL, r.SharedInboxURL, r.OutboxURL, r.FollowersURL, r.FollowingURL, r.FeaturedURL, r.PublicKey, r.PublicKeyID,
+		r.Avatar, r.AvatarDescription, r.Header, r.HeaderDescription, r.Locked, r.Discoverable, r.Indexable, r.HideCollections, r.Memorial,
+		moved, list(r.AlsoKnownAs), list(r.AttributionDomains), db.Ms(now), id)
+	if err != nil {
+		return nil, err
+	}
+	return s.ByID(ctx, tx, id)
+}
+
+// Remove marks an account as gone and lets everything that follows happen: its posts, relations and notices go with it.
+func (s *Service) Remove(ctx context.Context, id ID) error {
+	return s.DB.Write(ctx, func(tx *db.Tx) error {
+		a, err := s.ByID(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if a.Suspended() && !a.Local() {
+			return nil
+		}
+		if _, err := tx.Exec(ctx, "UPDATE accounts SET suspended_at = $1, updated_at = $1 WHERE id = $2", db.Ms(s.Clock.Now()), id); err != nil {
+			return err
+		}
+		return s.Jobs.Emit(ctx, tx, Removed{AccountID: id, Local: a.Local()})
+	})
+}
+
+// Purge deletes the row of an account that was removed; the database takes what refers to it along. A local name stays
+// taken: its row is emptied, not deleted (IDN-07).
+func (s *Service) Purge(ctx context.Context, id ID) error {
+	return s.DB.Write(ctx, func(tx *db.Tx) error {
+		a, err := s.ByID(ctx, tx, id)
+		if errs.IsNotFound(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if a.Local() {
+			_, err = tx.Exec(ctx, `UPDATE accounts SET display_name = '', note = '', fields = '[]', emojis = '[]', avatar = '', header = '', also_known_as = '[]',
+  statuses_count = 0, following_count = 0, followers_count = 0, updated_at = $1 WHERE id = $2`, db.Ms(s.Clock.Now()), id)
+			return err
+		}
+		_, err = tx.Exec(ctx, "DELETE FROM accounts WHERE id = $1", id)
+		return err
+	})
+}

@@ -1,0 +1,173 @@
+// Package instances owns what is known of other servers: whether they are blocked, and whether they can be reached.
+package instances
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/gomph/gomph/internal/kit/clock"
+	"github.com/gomph/gomph/internal/kit/db"
+)
+
+// Severity of a domain block.
+const (
+	Noop    = "noop"
+	Silence = "silence"
+	Suspend = "suspend"
+)
+
+// unavailableAfter is how long every delivery must have failed before a host is left alone but for probes (Mastodon: seven
+// days with a failure).
+const unavailableAfter = 7 * 24 * time.Hour
+
+// Block is what was decided about a domain. The zero value is no block.
+type Block struct {
+	Domain        string
+	Severity      string
+	RejectMedia   bool
+	RejectReports bool
+	PublicComment string
+	Obfuscate     bool
+}
+
+// Service reads and writes other servers.
+type Service struct {
+	db    *db.DB
+	clock clock.Clock
+}
+
+// New makes the service.
+func New(d *db.DB, c clock.Clock) *Service { return &Service{db: d, clock: c} }
+
+// parents lists a domain and the domains above it: a block holds for all subdomains. A port, as used in tests, is dropped
+// in a second spelling, so that a block of a host holds for every port.
+func parents(domain string) []string {
+	var out []string
+	host, _, ported := strings.Cut(domain, ":")
+	if ported {
+		out = append(out, domain)
+	}
+	for host != "" {
+		out = append(out, host)
+		_, rest, ok := strings.Cut(host, ".")
+		if !ok {
+			break
+		}
+		host = rest
+	}
+	return out
+}
+
+// BlockOf is the block that holds for a domain, its own or that of a domain above it; the strictest of several.
+func (s *Service) BlockOf(ctx context.Context, q db.Q, domain string) (Block, error) {
+	blocks, err := db.All(ctx, q, scanBlock, `SELECT domain, severity, reject_media, reject_reports, public_comment, obfuscate FROM domain_blocks WHERE domain = ANY($1)`,
+		db.Texts(parents(domain)))
+	if err != nil {
+		return Block{}, fmt.Errorf("looking for blocks of %s: %w", domain, err)
+	}
+	var out Block
+	for _, b := range blocks {
+		if rank(b.Severity) > rank(out.Severity) {
+			out.Domain, out.Severity, out.PublicComment = b.Domain, b.Severity, b.PublicComment
+		}
+		out.RejectMedia = out.RejectMedia || b.RejectMedia
+		out.RejectReports = out.RejectReports || b.RejectReports
+	}
+	return out, nil
+}
+
+func rank(severity string) int {
+	switch severity {
+	case Suspend:
+		return 3
+	case Silence:
+		return 2
+	case Noop:
+		return 1
+	}
+	return 0
+}
+
+func scanBlock(r db.Row) (Block, error) {
+	var b Block
+	err := r.Scan(&b.Domain, &b.Severity, &b.RejectMedia, &b.RejectReports, &b.PublicComment, &b.Obfuscate)
+	return b, err
+}
+
+// Suspended reports whether nothing is exchanged with a domain.
+func (s *Service) Suspended(ctx context.Context, q db.Q, domain string) (bool, error) {
+	b, err := s.BlockOf(ctx, q, domain)
+	return b.Severity == Suspend, err
+}
+
+// Block writes or changes a decision about a domain.
+func (s *Service) Block(ctx context.Context, b Block) error {
+	return s.db.Write(ctx, func(tx *db.Tx) error {
+		_, err := tx.Exec(ctx, `INSERT INTO domain_blocks (domain, severity, reject_media, reject_reports, public_comment, obfuscate, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (domain) DO UPDATE SET severity = excluded.severity, reject_media = excluded.reject_media, reject_reports = excluded.reject_reports,
+  public_comment = excluded.public_comment, obfuscate = excluded.obfuscate`,
+			b.Domain, b.Severity, b.RejectMedia, b.RejectReports, b.PublicComment, b.Obfuscate, db.Ms(s.clock.Now()))
+		return err
+	})
+}
+
+// Unblock takes a decision back.
+func (s *Service) Unblock(ctx context.Context, domain string) error {
+	return s.db.Write(ctx, func(tx *db.Tx) error {
+		_, err := tx.Exec(ctx, "DELETE FROM domain_blocks WHERE domain = $1", domain)
+		return err
+	})
+}
+
+// Blocks lists the decisions.
+func (s *Service) Blocks(ctx context.Context, q db.Q) ([]Block, error) {
+	return db.All(ctx, q, scanBlock, "SELECT domain, severity, reject_media, reject_reports, public_comment, obfuscate FROM domain_blocks ORDER BY domain")
+}
+
+// Seen enters a domain that was met.
+func (s *Service) Seen(ctx context.Context, tx *db.Tx, domain string) error {
+	_, err := tx.Exec(ctx, "INSERT INTO instances (domain, created_at) VALUES ($1, $2) ON CONFLICT (domain) DO NOTHING", domain, db.Ms(s.clock.Now()))
+	return err
+}
+
+// Succeeded notes that a delivery to a host arrived. It writes only when that is news.
+func (s *Service) Succeeded(ctx context.Context, domain string) error {
+	failing, err := db.Exists(ctx, s.db, "SELECT 1 FROM instances WHERE domain = $1 AND (failing_since <> 0 OR unavailable_at <> 0)", domain)
+	if err != nil || !failing {
+		return err
+	}
+	return s.db.Write(ctx, func(tx *db.Tx) error {
+		_, err := tx.Exec(ctx, "UPDATE instances SET failing_since = 0, failures = 0, unavailable_at = 0, last_success_at = $1 WHERE domain = $2", db.Ms(s.clock.Now()), domain)
+		return err
+	})
+}
+
+// Failed notes that a delivery to a host failed; a host that failed for a week counts as unavailable.
+func (s *Service) Failed(ctx context.Context, domain string) error {
+	now := s.clock.Now()
+	return s.db.Write(ctx, func(tx *db.Tx) error {
+		_, err := tx.Exec(ctx, `INSERT INTO instances (domain, created_at, failing_since, failures) VALUES ($1, $2, $2, 1)
+ON CONFLICT (domain) DO UPDATE SET failures = instances.failures + 1,
+  failing_since = CASE WHEN instances.failing_since = 0 THEN $2 ELSE instances.failing_since END,
+  unavailable_at = CASE WHEN instances.unavailable_at = 0 AND instances.failing_since <> 0 AND instances.failing_since < $3 THEN $2 ELSE instances.unavailable_at END`,
+			domain, db.Ms(now), db.Ms(now.Add(-unavailableAfter)))
+		return err
+	})
+}
+
+// Unavailable reports whether a host counts as gone: nothing is delivered to it until it speaks again.
+func (s *Service) Unavailable(ctx context.Context, q db.Q, domain string) (bool, error) {
+	return db.Exists(ctx, q, "SELECT 1 FROM instances WHERE domain = $1 AND unavailable_at <> 0", domain)
+}
+
+// Count is how many other servers are known.
+func (s *Service) Count(ctx context.Context, q db.Q) (int64, error) {
+	return db.Value[int64](ctx, q, "SELECT COUNT(*) FROM instances")
+}
+
+// Domains lists the servers that are known, without those that are suspended.
+func (s *Service) Domains(ctx context.Context, q db.Q) ([]string, error) {
+	return db.Column[string](ctx, q, "SELECT domain FROM instances WHERE domain NOT IN (SELECT domain FROM domain_blocks WHERE severity = 'suspend') ORDER BY domain")
+}

@@ -1,0 +1,196 @@
+// Package media owns attachments and custom emojis: their rows, and which post an attachment belongs to.
+package media
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/kit/clock"
+	"github.com/gomph/gomph/internal/kit/db"
+	"github.com/gomph/gomph/internal/kit/errs"
+	"github.com/gomph/gomph/internal/kit/ids"
+)
+
+// MaxAttachments is how many attachments a post may have (Mastodon).
+const MaxAttachments = 4
+
+// Kinds of attachments.
+const (
+	Image   = "image"
+	GIFV    = "gifv"
+	Video   = "video"
+	Audio   = "audio"
+	Unknown = "unknown"
+)
+
+// Size is one rendition's dimensions, in pixels.
+type Size struct {
+	Width  int `json:"width,omitempty"`
+	Height int `json:"height,omitempty"`
+}
+
+// Point is a focal point, each coordinate from -1 to 1.
+type Point struct {
+	X float64 `json:"x"`
+	Y float64 `json:"y"`
+}
+
+// Meta is what is known of an attachment's renditions; it is stored as JSON.
+type Meta struct {
+	Original *Size  `json:"original,omitempty"`
+	Small    *Size  `json:"small,omitempty"`
+	Focus    *Point `json:"focus,omitempty"`
+}
+
+// Attachment is a file that belongs to a post, or waits for one.
+type Attachment struct {
+	ID                            int64
+	AccountID                     accounts.ID
+	StatusID                      int64
+	Kind, ContentType             string
+	File, Thumbnail               string
+	RemoteURL, ThumbnailRemoteURL string
+	Description, Blurhash         string
+	Meta                          Meta
+	Processing                    string
+	FileSize                      int64
+	CreatedAt                     time.Time
+}
+
+const columns = `m.id, m.account_id, m.status_id, m.kind, m.content_type, m.file, m.thumbnail, m.remote_url, m.thumbnail_remote_url, m.description, m.blurhash, m.meta, m.processing, m.file_size, m.created_at`
+
+func scan(r db.Row) (Attachment, error) {
+	var a Attachment
+	var meta string
+	var created int64
+	err := r.Scan(&a.ID, &a.AccountID, &a.StatusID, &a.Kind, &a.ContentType, &a.File, &a.Thumbnail, &a.RemoteURL, &a.ThumbnailRemoteURL, &a.Description, &a.Blurhash, &meta, &a.Processing, &a.FileSize, &created)
+	if err != nil {
+		return a, err
+	}
+	a.CreatedAt = db.At(created)
+	return a, json.Unmarshal([]byte(meta), &a.Meta)
+}
+
+// Service reads and writes attachments and custom emojis.
+type Service struct {
+	db    *db.DB
+	ids   *ids.Source
+	clock clock.Clock
+}
+
+// New makes the service.
+func New(d *db.DB, s *ids.Source, c clock.Clock) *Service { return &Service{d, s, c} }
+
+// OfStatuses loads the attachments of posts, in their order; one statement.
+func (s *Service) OfStatuses(ctx context.Context, q db.Q, statuses []int64) (map[int64][]Attachment, error) {
+	out := map[int64][]Attachment{}
+	if len(statuses) == 0 {
+		return out, nil
+	}
+	rows, err := db.All(ctx, q, scan, "SELECT "+columns+" FROM media_attachments m WHERE m.status_id = ANY($1) AND m.status_id <> 0 ORDER BY m.status_id, m.position, m.id", db.Array(statuses))
+	if err != nil {
+		return nil, fmt.Errorf("loading attachments: %w", err)
+	}
+	for _, a := range rows {
+		out[a.StatusID] = append(out[a.StatusID], a)
+	}
+	return out, nil
+}
+
+// ByID is one of an account's own attachments (MED-09).
+func (s *Service) ByID(ctx context.Context, q db.Q, owner accounts.ID, id int64) (Attachment, error) {
+	return scan(q.QueryRow(ctx, "SELECT "+columns+" FROM media_attachments m WHERE m.id = $1 AND m.account_id = $2", id, owner))
+}
+
+// Attach gives an account's waiting attachments to a post, in the order named. Others' attachments, and those that belong to
+// another post, are refused.
+func (s *Service) Attach(ctx context.Context, tx *db.Tx, owner accounts.ID, status int64, list []int64) error {
+	for i, id := range list {
+		n, err := tx.Exec(ctx, `UPDATE media_attachments SET status_id = $1, position = $2, updated_at = $3
+WHERE id = $4 AND account_id = $5 AND (status_id = 0 OR status_id = $1) AND processing = 'complete'`, status, i, db.Ms(s.clock.Now()), id, owner)
+		if err != nil {
+			return fmt.Errorf("attaching media: %w", err)
+		}
+		if n == 0 {
+			return errs.Invalid("Validation failed: Cannot attach files that have not finished processing. Try again in a moment!")
+		}
+	}
+	return nil
+}
+
+// Detach frees the attachments of a post that are not kept; without a post they are cleaned up later.
+func (s *Service) Detach(ctx context.Context, tx *db.Tx, status int64, keep []int64) error {
+	_, err := tx.Exec(ctx, "UPDATE media_attachments SET status_id = 0 WHERE status_id = $1 AND status_id <> 0 AND id <> ALL($2)", status, db.Array(keep))
+	if err != nil {
+		return fmt.Errorf("detaching media: %w", err)
+	}
+	return nil
+}
+
+// AddRemote enters the attachments of a remote post, replacing those it had.
+func (s *Service) AddRemote(ctx context.Context, tx *db.Tx, owner accounts.ID, status int64, list []Attachment) error {
+	if _, err := tx.Exec(ctx, "DELETE FROM media_attachments WHERE status_id = $1 AND status_id <> 0", status); err != nil {
+		return fmt.Errorf("replacing attachments: %w", err)
+	}
+	rows := make([][]any, len(list))
+	now := db.Ms(s.clock.Now())
+	for i, a := range list {
+		meta, err := json.Marshal(a.Meta)
+		if err != nil {
+			return err
+		}
+		rows[i] = []any{s.ids.Next(), owner, status, i, a.Kind, a.ContentType, a.RemoteURL, a.ThumbnailRemoteURL, a.Description, a.Blurhash, string(meta), now}
+	}
+	_, err := tx.ExecMany(ctx, `INSERT INTO media_attachments (id, account_id, status_id, position, kind, content_type, remote_url, thumbnail_remote_url, description, blurhash, meta, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)`, rows)
+	if err != nil {
+		return fmt.Errorf("adding attachments: %w", err)
+	}
+	return nil
+}
+
+// CustomEmoji is a picture that stands for :shortcode: in texts.
+type CustomEmoji struct {
+	ID                            int64
+	Shortcode, Domain, Image, URI string
+	VisibleInPicker, Disabled     bool
+	Category                      string
+	CreatedAt, UpdatedAt          time.Time
+}
+
+func scanEmoji(r db.Row) (CustomEmoji, error) {
+	var e CustomEmoji
+	var created, updated int64
+	err := r.Scan(&e.ID, &e.Shortcode, &e.Domain, &e.Image, &e.URI, &e.VisibleInPicker, &e.Disabled, &e.Category, &created, &updated)
+	e.CreatedAt, e.UpdatedAt = db.At(created), db.At(updated)
+	return e, err
+}
+
+const emojiColumns = "id, shortcode, domain, image, uri, visible_in_picker, disabled, category, created_at, updated_at"
+
+// Emojis lists this server's custom emojis.
+func (s *Service) Emojis(ctx context.Context, q db.Q) ([]CustomEmoji, error) {
+	return db.All(ctx, q, scanEmoji, "SELECT "+emojiColumns+" FROM custom_emojis WHERE domain = '' AND NOT disabled ORDER BY shortcode")
+}
+
+// EmojisNamed finds this server's custom emojis by shortcode, one statement, none when nothing is asked for.
+func (s *Service) EmojisNamed(ctx context.Context, q db.Q, shortcodes []string) ([]CustomEmoji, error) {
+	if len(shortcodes) == 0 {
+		return nil, nil
+	}
+	return db.All(ctx, q, scanEmoji, "SELECT "+emojiColumns+" FROM custom_emojis WHERE domain = '' AND NOT disabled AND shortcode = ANY($1)", db.Texts(shortcodes))
+}
+
+// PutEmoji adds or replaces a custom emoji; image is a stored file's name, or the address of a remote one.
+func (s *Service) PutEmoji(ctx context.Context, e CustomEmoji) error {
+	now := db.Ms(s.clock.Now())
+	return s.db.Write(ctx, func(tx *db.Tx) error {
+		_, err := tx.Exec(ctx, `INSERT INTO custom_emojis (id, shortcode, domain, image, uri, visible_in_picker, category, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)
+ON CONFLICT (domain, shortcode) DO UPDATE SET image = excluded.image, uri = excluded.uri, category = excluded.category, updated_at = excluded.updated_at`,
+			s.ids.Next(), e.Shortcode, e.Domain, e.Image, e.URI, e.VisibleInPicker, e.Category, now)
+		return err
+	})
+}

@@ -1,0 +1,160 @@
+package statuses
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/media"
+	"github.com/gomph/gomph/internal/kit/db"
+)
+
+// Viewer is what the one who looks did with a post.
+type Viewer struct {
+	Favourited, Reblogged, Bookmarked, Muted, Pinned bool
+}
+
+// App is the application that a post was written with.
+type App struct{ Name, Website string }
+
+// Parts is a list of posts with all that is needed to show it, loaded at once. Boosted posts are in Statuses too.
+type Parts struct {
+	Statuses map[ID]*Status
+	Accounts map[accounts.ID]*accounts.Account
+	Mentions map[ID][]Mention
+	Tags     map[ID][]Tag
+	Media    map[ID][]media.Attachment
+	Polls    map[int64]*Poll
+	Viewer   map[ID]Viewer
+	Apps     map[int64]App
+}
+
+// Load reads posts for a viewer (0 for anybody) with everything they are shown with, in a bounded number of statements that
+// does not grow with the list. Posts that viewer may not see, and boosts of such posts, are absent.
+func (s *Service) Load(ctx context.Context, q db.Q, viewer accounts.ID, list []ID) (*Parts, error) {
+	p := &Parts{Statuses: map[ID]*Status{}, Viewer: map[ID]Viewer{}}
+	if len(list) == 0 {
+		return p, nil
+	}
+	if err := s.loadStatuses(ctx, q, viewer, list, p); err != nil {
+		return nil, err
+	}
+	return p, s.loadParts(ctx, q, viewer, p)
+}
+
+func (s *Service) loadStatuses(ctx context.Context, q db.Q, viewer accounts.ID, list []ID, p *Parts) error {
+	flags := ", FALSE, FALSE, FALSE, FALSE, FALSE"
+	if viewer != 0 {
+		flags = `, EXISTS (SELECT 1 FROM favourites x WHERE x.status_id = s.id AND x.account_id = $1),
+  EXISTS (SELECT 1 FROM statuses x WHERE x.reblog_of_id = s.id AND x.account_id = $1 AND x.reblog_of_id <> 0 AND x.deleted_at = 0),
+  EXISTS (SELECT 1 FROM bookmarks x WHERE x.status_id = s.id AND x.account_id = $1),
+  EXISTS (SELECT 1 FROM conversation_mutes x WHERE x.account_id = $1 AND x.conversation_id = s.conversation_id),
+  s.account_id = $1 AND EXISTS (SELECT 1 FROM status_pins x WHERE x.account_id = $1 AND x.status_id = s.id)`
+	}
+	rows, err := q.Query(ctx, "SELECT "+columns+flags+` FROM statuses s JOIN accounts a ON a.id = s.account_id
+WHERE (s.id = ANY($2) OR s.id IN (SELECT x.reblog_of_id FROM statuses x WHERE x.id = ANY($2))) AND `+visible("$1"), viewer, db.Array(list))
+	if err != nil {
+		return fmt.Errorf("loading statuses: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var st Status
+		var v Viewer
+		dest, fill := st.into()
+		if err := rows.Scan(append(dest, &v.Favourited, &v.Reblogged, &v.Bookmarked, &v.Muted, &v.Pinned)...); err != nil {
+			return err
+		}
+		if err := fill(); err != nil {
+			return err
+		}
+		p.Statuses[st.ID], p.Viewer[st.ID] = &st, v
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("loading statuses: %w", err)
+	}
+	for id, st := range p.Statuses {
+		if st.Reblog() && p.Statuses[st.ReblogOfID] == nil {
+			delete(p.Statuses, id)
+		}
+	}
+	return nil
+}
+
+func (s *Service) loadParts(ctx context.Context, q db.Q, viewer accounts.ID, p *Parts) (err error) {
+	var withMedia, withMentions, withTags []ID
+	var apps, polls []int64
+	people := map[accounts.ID]bool{}
+	for id, st := range p.Statuses {
+		people[st.AccountID] = true
+		if st.parts&hasMedia != 0 {
+			withMedia = append(withMedia, id)
+		}
+		if st.parts&hasMentions != 0 {
+			withMentions = append(withMentions, id)
+		}
+		if st.parts&hasTags != 0 {
+			withTags = append(withTags, id)
+		}
+		if st.ApplicationID != 0 {
+			apps = append(apps, st.ApplicationID)
+		}
+		if st.PollID != 0 {
+			polls = append(polls, st.PollID)
+		}
+	}
+	authors := make([]accounts.ID, 0, len(people))
+	for id := range people {
+		authors = append(authors, id)
+	}
+	if p.Accounts, err = s.Accounts.ByIDs(ctx, q, authors); err != nil {
+		return err
+	}
+	if p.Mentions, err = s.MentionsOf(ctx, q, withMentions); err != nil {
+		return err
+	}
+	if p.Tags, err = s.TagsOf(ctx, q, withTags); err != nil {
+		return err
+	}
+	if p.Polls, err = s.Polls(ctx, q, viewer, polls); err != nil {
+		return err
+	}
+	if p.Media, err = s.mediaOf(ctx, q, withMedia); err != nil {
+		return err
+	}
+	p.Apps, err = s.apps(ctx, q, apps)
+	return err
+}
+
+func (s *Service) mediaOf(ctx context.Context, q db.Q, list []ID) (map[ID][]media.Attachment, error) {
+	out := map[ID][]media.Attachment{}
+	raw := make([]int64, len(list))
+	for i, id := range list {
+		raw[i] = int64(id)
+	}
+	found, err := s.Media.OfStatuses(ctx, q, raw)
+	for id, m := range found {
+		out[ID(id)] = m
+	}
+	return out, err
+}
+
+func (s *Service) apps(ctx context.Context, q db.Q, list []int64) (map[int64]App, error) {
+	out := map[int64]App{}
+	if len(list) == 0 {
+		return out, nil
+	}
+	rows, err := q.Query(ctx, "SELECT id, name, website FROM oauth_applications WHERE id = ANY($1)", db.Array(list))
+	if err != nil {
+		return nil, fmt.Errorf("loading applications: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id int64
+		var a App
+		if err := rows.Scan(&id, &a.Name, &a.Website); err != nil {
+			return nil, err
+		}
+		out[id] = a
+	}
+	return out, rows.Err()
+}

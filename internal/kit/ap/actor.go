@@ -1,0 +1,140 @@
+package ap
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gomph/gomph/internal/kit/errs"
+)
+
+// Actor is someone elsewhere, as their server describes them. Empty means missing or refused.
+type Actor struct {
+	ID, Type          string
+	PreferredUsername string
+	// Name is plain text and Summary is HTML, neither cleaned.
+	Name, Summary string
+	// Inbox may be on any host; SharedInbox and the collections are on the actor's own, since another's would be made a target.
+	Inbox, SharedInbox, Outbox, Followers, Following, Featured, FeaturedTags string
+	// URL is for people: on the actor's own host, else the id.
+	URL               string
+	IconURL, ImageURL string
+	// PublicKeyID is on the actor's own host; KeyOwner is what the key says of its owner, for the caller to compare.
+	PublicKeyID, PublicKeyPEM, KeyOwner                  string
+	Locked, Discoverable, Indexable, Memorial, Suspended bool
+	MovedTo                                              string
+	AlsoKnownAs                                          []string
+	Fields                                               []Field
+	// Tags are hashtags and emoji of name and summary.
+	Tags               []Tag
+	Published          time.Time
+	AttributionDomains []string
+}
+
+// Field is a row of the profile; Value is HTML, not cleaned.
+type Field struct{ Name, Value string }
+
+// ReadActor reads an actor. It fails only without what makes one: a valid id, a known type, a name to be mentioned by.
+func ReadActor(o *Object) (Actor, error) {
+	if o.ID == "" || !o.Is(ActorTypes...) {
+		return Actor{}, errs.Invalid("The document is not an actor")
+	}
+	name, _ := o.text("name")
+	summary, _ := o.text("summary")
+	a := Actor{
+		ID: o.ID, Type: o.Kind(ActorTypes...), PreferredUsername: line(o.String("preferredUsername"), maxUsername),
+		Name: line(name, maxName), Summary: cut(summary, maxBio),
+		Inbox: o.IDOf("inbox"), Outbox: o.own("outbox"), Followers: o.own("followers"), Following: o.own("following"),
+		Featured: o.own("featured"), FeaturedTags: o.own("featuredTags"),
+		URL: o.displayURL(), IconURL: o.picture("icon"), ImageURL: o.picture("image"),
+		Locked: o.Bool("manuallyApprovesFollowers"), Discoverable: o.Bool("discoverable"), Indexable: o.Bool("indexable"),
+		Memorial: o.Bool("memorial"), Suspended: o.Bool("suspended"),
+		MovedTo: o.IDOf("movedTo"), Fields: o.fields(), Tags: o.tags(),
+	}
+	if a.PreferredUsername == "" {
+		return Actor{}, errs.Invalid("The actor has no preferredUsername")
+	}
+	if endpoints := o.Object("endpoints"); endpoints != nil {
+		if shared := endpoints.IDOf("sharedInbox"); SameHost(shared, o.ID) {
+			a.SharedInbox = shared
+		}
+	}
+	a.PublicKeyID, a.PublicKeyPEM, a.KeyOwner = o.publicKey()
+	if t, ok := o.Time("published"); ok {
+		a.Published = t
+	}
+	aliases := o.IDs("alsoKnownAs")
+	a.AlsoKnownAs = aliases[:min(len(aliases), maxAliases)]
+	a.AttributionDomains = o.domains()
+	return a, nil
+}
+
+// publicKey is the first key on the actor's own host; a key that is only linked gives its id alone.
+func (o *Object) publicKey() (id, pem, owner string) {
+	for _, v := range many(o.Raw["publicKey"], maxTypes) {
+		id := idOf(v)
+		if !SameHost(id, o.ID) {
+			continue
+		}
+		m, ok := v.(map[string]any)
+		if !ok {
+			return id, "", ""
+		}
+		k := newObject(m)
+		if pem := k.String("publicKeyPem"); len(pem) <= maxPEM {
+			return id, pem, k.IDOf("owner")
+		}
+	}
+	return "", "", ""
+}
+
+// picture is the address of an icon or image; of several, the first.
+func (o *Object) picture(key string) string {
+	for _, v := range many(o.Raw[key], maxTypes) {
+		switch v := v.(type) {
+		case string:
+			if id := idOf(v); id != "" {
+				return id
+			}
+		case map[string]any:
+			p := newObject(v)
+			if u := p.URL("image/webp", "image/png", "image/jpeg"); u != "" {
+				return u
+			}
+			if u := p.href("href"); u != "" {
+				return u
+			}
+		}
+	}
+	return ""
+}
+
+func (o *Object) fields() []Field {
+	var fields []Field
+	for _, a := range o.Objects("attachment") {
+		if len(fields) == maxFields {
+			break
+		}
+		name, _ := a.text("name")
+		f := Field{Name: line(name, maxFieldText), Value: cut(a.String("value"), maxFieldText)}
+		if a.Is("PropertyValue") && f.Name != "" {
+			fields = append(fields, f)
+		}
+	}
+	return fields
+}
+
+// domains are host names that may name the actor as author of their pages.
+func (o *Object) domains() []string {
+	var list []string
+	for _, s := range o.Strings("attributionDomains") {
+		host := HostOf("https://" + s)
+		if host == "" || strings.ContainsAny(s, "/?#:") || slices.Contains(list, host) {
+			continue
+		}
+		if list = append(list, host); len(list) == maxDomains {
+			break
+		}
+	}
+	return list
+}

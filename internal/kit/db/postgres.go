@@ -1,0 +1,299 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/gomph/gomph/internal/kit/errs"
+)
+
+const (
+	// connectPatience is how long a caller waits while the database is out of connections or restarting, before an error (C9).
+	connectPatience = 5 * time.Second
+	// idleTime is when an idle connection is given back; idle ones cost the server throughput (N18).
+	idleTime = 2 * time.Minute
+	// maxAttempts bounds the repeats of a transaction that lost a deadlock.
+	maxAttempts = 3
+)
+
+// postgresDB is a pool that reads and a pool that writes.
+type postgresDB struct {
+	texts       texts
+	read, wr    *pgxpool.Pool
+	pooled      bool
+	onRetry     func()
+	readSession bool // the server itself refuses writes on the reading pool
+}
+
+func openPostgres(ctx context.Context, o Options) (*postgresDB, error) {
+	cfg, err := pgxpool.ParseConfig(o.URL)
+	if err != nil {
+		return nil, err
+	}
+	d := &postgresDB{onRetry: o.OnRetry}
+	if d.onRetry == nil {
+		d.onRetry = func() {}
+	}
+	if d.pooled, err = behindPooler(ctx, cfg.ConnConfig.Copy()); err != nil {
+		return nil, err
+	}
+	reads := max(1, o.Pool/2)
+	writes := max(1, o.Pool-reads)
+	if d.wr, err = newPool(ctx, cfg, writes, d.pooled || o.NoPreparedStatements); err != nil {
+		return nil, err
+	}
+	rcfg := cfg.Copy()
+	if o.ReplicaURL != "" {
+		if rcfg, err = pgxpool.ParseConfig(o.ReplicaURL); err != nil {
+			d.wr.Close()
+			return nil, fmt.Errorf("reading the replica's address: %w", err)
+		}
+	}
+	rpooled, err := behindPooler(ctx, rcfg.ConnConfig.Copy())
+	if err != nil {
+		d.wr.Close()
+		return nil, err
+	}
+	if !rpooled {
+		// A pooler would refuse or share this session setting; there the check is in Go (texts.reads).
+		rcfg.ConnConfig.RuntimeParams["default_transaction_read_only"] = "on"
+		d.readSession = true
+	}
+	if d.read, err = newPool(ctx, rcfg, reads, rpooled || o.NoPreparedStatements); err != nil {
+		d.wr.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+// behindPooler finds out whether a transaction pooler stands between: the process id in the greeting is then not the one of
+// the server process that answers. Named prepared statements must be off behind one.
+func behindPooler(ctx context.Context, cfg *pgx.ConnConfig) (bool, error) {
+	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec
+	c, err := pgx.ConnectConfig(ctx, cfg)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = c.Close(context.WithoutCancel(ctx)) }()
+	var pid uint32
+	if err := c.QueryRow(ctx, "SELECT pg_backend_pid()").Scan(&pid); err != nil {
+		return false, err
+	}
+	return pid != c.PgConn().PID(), nil
+}
+
+func newPool(ctx context.Context, cfg *pgxpool.Config, size int, unnamed bool) (*pgxpool.Pool, error) {
+	cfg = cfg.Copy()
+	cfg.MaxConns = int32(size) //nolint:gosec // bounded by the setting's range
+	cfg.MinConns = 0
+	cfg.MaxConnIdleTime = idleTime
+	cfg.HealthCheckPeriod = 30 * time.Second
+	if unnamed {
+		cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
+		cfg.ConnConfig.StatementCacheCapacity = 0
+		cfg.ConnConfig.DescriptionCacheCapacity = 0
+	}
+	return pgxpool.NewWithConfig(ctx, cfg)
+}
+
+func (d *postgresDB) close() {
+	d.read.Close()
+	d.wr.Close()
+}
+
+func (d *postgresDB) ping(ctx context.Context) error {
+	return errors.Join(d.read.Ping(ctx), d.wr.Ping(ctx))
+}
+
+func (d *postgresDB) stats() Stats {
+	r, w := d.read.Stat(), d.wr.Stat()
+	return Stats{
+		Open: int(r.TotalConns() + w.TotalConns()), Busy: int(r.AcquiredConns() + w.AcquiredConns()), Max: int(r.MaxConns() + w.MaxConns()),
+		Waited: r.EmptyAcquireCount() + w.EmptyAcquireCount(), WaitTime: r.EmptyAcquireWaitTime() + w.EmptyAcquireWaitTime(),
+	}
+}
+
+// acquire takes a connection, and asks again for a while when the server has none left or is starting.
+func (d *postgresDB) acquire(ctx context.Context, p *pgxpool.Pool) (*pgxpool.Conn, error) {
+	deadline := time.Now().Add(connectPatience)
+	for wait := 20 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+		c, err := p.Acquire(ctx)
+		if err == nil || !outOfConnections(err) || time.Now().Add(wait).After(deadline) {
+			return c, err
+		}
+		d.onRetry()
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// outOfConnections: too_many_connections, cannot_connect_now, admin shutdown, and a refused or reset connection attempt.
+func outOfConnections(err error) bool {
+	var pe *pgconn.PgError
+	if errors.As(err, &pe) {
+		return pe.Code == "53300" || pe.Code == "57P03" || pe.Code == "57P01" || pe.Code == "08P01"
+	}
+	var ce *pgconn.ConnectError
+	return errors.As(err, &ce)
+}
+
+func (d *postgresDB) query(ctx context.Context, q string, args []any) (Rows, error) {
+	if !d.readSession && !d.texts.reads(q) {
+		return nil, fmt.Errorf("the reading pool refuses to write: %.60q", q)
+	}
+	c, err := d.acquire(ctx, d.read)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := c.Query(ctx, q, pgArgs(args)...)
+	if err != nil {
+		c.Release()
+		return nil, err
+	}
+	return &pgRows{Rows: rows, c: c}, nil
+}
+
+func (d *postgresDB) queryRow(ctx context.Context, q string, args []any) Row {
+	rows, err := d.query(ctx, q, args)
+	return firstRow{rows, err}
+}
+
+func (d *postgresDB) exec(context.Context, string, []any) (int64, error) {
+	return 0, errors.New("writing outside of a transaction")
+}
+
+func (d *postgresDB) execMany(context.Context, string, [][]any) (int64, error) {
+	return 0, errors.New("writing outside of a transaction")
+}
+
+func (d *postgresDB) write(ctx context.Context, fn func(conn) error) error {
+	for attempt := 1; ; attempt++ {
+		err := d.writeOnce(ctx, fn)
+		var pe *pgconn.PgError
+		if err == nil || attempt == maxAttempts || !errors.As(err, &pe) || (pe.Code != "40001" && pe.Code != "40P01") {
+			return err
+		}
+	}
+}
+
+func (d *postgresDB) writeOnce(ctx context.Context, fn func(conn) error) error {
+	c, err := d.acquire(ctx, d.wr)
+	if err != nil {
+		return err
+	}
+	defer c.Release()
+	tx, err := c.Begin(ctx)
+	if err != nil {
+		return fmt.Errorf("beginning a transaction: %w", err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
+	if err := fn(pgTx{tx}); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	// Not tied to ctx: a cancelled COMMIT would leave its outcome unknown.
+	if err := tx.Commit(context.WithoutCancel(ctx)); err != nil {
+		return fmt.Errorf("committing: %w", err)
+	}
+	return nil
+}
+
+type pgTx struct{ tx pgx.Tx }
+
+func (t pgTx) query(ctx context.Context, q string, args []any) (Rows, error) {
+	rows, err := t.tx.Query(ctx, q, pgArgs(args)...)
+	if err != nil {
+		return nil, err
+	}
+	return &pgRows{Rows: rows}, nil
+}
+
+func (t pgTx) queryRow(ctx context.Context, q string, args []any) Row {
+	rows, err := t.query(ctx, q, args)
+	return firstRow{rows, err}
+}
+
+func (t pgTx) exec(ctx context.Context, q string, args []any) (int64, error) {
+	tag, err := t.tx.Exec(ctx, q, pgArgs(args)...)
+	return tag.RowsAffected(), err
+}
+
+func (t pgTx) execMany(ctx context.Context, q string, args [][]any) (int64, error) {
+	if len(args) == 1 {
+		return t.exec(ctx, q, args[0])
+	}
+	var b pgx.Batch
+	for _, a := range args {
+		b.Queue(q, pgArgs(a)...)
+	}
+	res := t.tx.SendBatch(ctx, &b)
+	var total int64
+	for range args {
+		tag, err := res.Exec()
+		if err != nil {
+			return total, errors.Join(err, res.Close())
+		}
+		total += tag.RowsAffected()
+	}
+	return total, res.Close()
+}
+
+func pgArgs(args []any) []any {
+	copied := false
+	for i, a := range args {
+		if arr, ok := a.(array); ok {
+			if !copied {
+				args, copied = append([]any(nil), args...), true
+			}
+			args[i] = arr.v
+		}
+	}
+	return args
+}
+
+// pgRows gives its connection back when it is closed or exhausted.
+type pgRows struct {
+	pgx.Rows
+	c *pgxpool.Conn
+}
+
+func (r *pgRows) Next() bool {
+	if r.Rows.Next() {
+		return true
+	}
+	r.release()
+	return false
+}
+
+func (r *pgRows) Close() {
+	r.Rows.Close()
+	r.release()
+}
+
+func (r *pgRows) release() {
+	if r.c != nil {
+		r.c.Release()
+		r.c = nil
+	}
+}
+
+func (r *pgRows) Scan(dest ...any) error {
+	if err := r.Rows.Scan(dest...); err != nil {
+		if errors.Is(err, pgx.ErrNoRows) {
+			return errs.NotFound()
+		}
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,140 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gomph/gomph/internal/kit/clock"
+	"github.com/gomph/gomph/internal/kit/db"
+	"github.com/gomph/gomph/internal/kit/ids"
+)
+
+const (
+	// heartbeatEvery and deadAfter together let a killed worker's jobs run elsewhere within a minute (requirement E15).
+	heartbeatEvery = 5 * time.Second
+	deadAfter      = 30 * time.Second
+)
+
+// Process is this process among those of the same Gomph.
+type Process struct {
+	ID int64
+	// Slot makes this process's ids distinct.
+	Slot int
+
+	db    *db.DB
+	clock clock.Clock
+}
+
+// ProcessInfo describes a process to the others.
+type ProcessInfo struct {
+	Host    string
+	PID     int
+	Roles   string
+	Version string
+	// Alone says that no other server process can be alive (SQLite, whose file lock this process holds): jobs that others
+	// were running are taken over at once.
+	Alone bool
+}
+
+// Join enters the process and takes a free slot. Call Leave at the end, and Heartbeat meanwhile when it lives long.
+func Join(ctx context.Context, d *db.DB, c clock.Clock, info ProcessInfo) (*Process, error) {
+	p := &Process{ID: ids.At(c.Now()), db: d, clock: c}
+	err := d.Write(ctx, func(tx *db.Tx) error {
+		now := c.Now()
+		if info.Alone {
+			if _, err := tx.Exec(ctx, "DELETE FROM processes WHERE roles <> 'command'"); err != nil {
+				return err
+			}
+		}
+		if _, err := tx.Exec(ctx, "DELETE FROM processes WHERE seen_at < $1", db.Ms(now.Add(-deadAfter))); err != nil {
+			return err
+		}
+		taken, err := db.Column[int64](ctx, tx, "SELECT slot FROM processes ORDER BY slot")
+		if err != nil {
+			return err
+		}
+		p.Slot = freeSlot(taken, int(p.ID&(ids.Slots-1)))
+		if p.Slot < 0 {
+			return errors.New("all 256 process slots are taken")
+		}
+		_, err = tx.Exec(ctx, "INSERT INTO processes (id, slot, host, pid, roles, version, started_at, seen_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+			p.ID, p.Slot, info.Host, info.PID, info.Roles, info.Version, db.Ms(now), db.Ms(now))
+		return err
+	})
+	if db.IsUnique(err) { // two processes chose the same slot at once
+		return Join(ctx, d, c, info)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("entering the process: %w", err)
+	}
+	return p, nil
+}
+
+// freeSlot looks for a slot from a random start on, so that a slot is not soon reused.
+func freeSlot(taken []int64, start int) int {
+	is := map[int]bool{}
+	for _, s := range taken {
+		is[int(s)] = true
+	}
+	for i := range ids.Slots {
+		if s := (start + i) % ids.Slots; !is[s] {
+			return s
+		}
+	}
+	return -1
+}
+
+// ErrEvicted says that the others took this process for dead, because its heartbeat was late: it must stop.
+var ErrEvicted = errors.New("this process was silent for too long and is taken for dead by the others; restart it")
+
+// Heartbeat keeps the process alive in the eyes of the others until ctx ends. A database that does not answer is waited
+// for; a process that was taken for dead meanwhile gets ErrEvicted.
+func (p *Process) Heartbeat(ctx context.Context) error {
+	t := time.NewTicker(heartbeatEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+		}
+		var n int64
+		err := p.db.Write(ctx, func(tx *db.Tx) (err error) {
+			n, err = tx.Exec(ctx, "UPDATE processes SET seen_at = $1 WHERE id = $2", db.Ms(p.clock.Now()), p.ID)
+			return err
+		})
+		if err == nil && n == 0 {
+			return ErrEvicted
+		}
+	}
+}
+
+// Leave takes the process out: its slot is free and its jobs, if any are left, run elsewhere at once.
+func (p *Process) Leave(ctx context.Context) error {
+	return p.db.Write(ctx, func(tx *db.Tx) error {
+		if _, err := tx.Exec(ctx, "UPDATE jobs SET state = 0, worker = 0 WHERE state = 1 AND worker = $1", p.ID); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, "DELETE FROM processes WHERE id = $1", p.ID)
+		return err
+	})
+}
+
+// rescue frees the jobs of processes that are gone.
+func (w *worker) rescue(ctx context.Context) error {
+	stale, err := db.Exists(ctx, w.DB, `SELECT 1 FROM jobs WHERE state = 1 AND worker NOT IN (SELECT id FROM processes WHERE seen_at >= $1)`,
+		db.Ms(w.Clock.Now().Add(-deadAfter)))
+	if err != nil || !stale {
+		return err
+	}
+	return w.DB.Write(ctx, func(tx *db.Tx) error {
+		n, err := tx.Exec(ctx, `UPDATE jobs SET state = 0, worker = 0 WHERE state = 1 AND worker NOT IN (SELECT id FROM processes WHERE seen_at >= $1)`,
+			db.Ms(w.Clock.Now().Add(-deadAfter)))
+		if err == nil && n > 0 {
+			w.Log.Warn("jobs of a process that is gone run again", "jobs", n)
+		}
+		return err
+	})
+}

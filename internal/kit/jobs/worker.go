@@ -1,0 +1,434 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gomph/gomph/internal/kit/db"
+)
+
+const (
+	// pollEvery finds work whose wake-up was lost, and work that becomes due.
+	pollEvery = 500 * time.Millisecond
+	// rescueEvery looks for jobs of processes that are gone.
+	rescueEvery = 10 * time.Second
+	// claimAtOnce bounds the rows taken in one transaction.
+	claimAtOnce = 64
+	// bookkeepingPatience is how long the end of a job is tried to be written while the database does not answer.
+	bookkeepingPatience = 5 * time.Second
+)
+
+// Share is a queue's part in a worker.
+type Share struct {
+	Queue Queue
+	// Weight is its part of the picks in weighted order (default 1).
+	Weight int
+	// Cap is the most slots it may hold, 0 for all.
+	Cap int
+}
+
+// WorkerOptions say what a worker does.
+type WorkerOptions struct {
+	Queues []Share
+	// Strict takes the first queue that has work; otherwise weights decide.
+	Strict bool
+	// Slots is how many jobs run at once.
+	Slots int
+	// Drain is how long a stopping worker lets running jobs finish (default 20 s).
+	Drain time.Duration
+	// Process is whose heartbeat keeps the claimed jobs.
+	Process *Process
+	Log     *slog.Logger
+	// OnDone is told of each end of a job; may be nil.
+	OnDone func(name string, queue Queue, took time.Duration, err error)
+}
+
+type claimed struct {
+	id      int64
+	queue   Queue
+	name    string
+	args    []byte
+	lane    string
+	attempt int64
+	created time.Time
+}
+
+// ended is the outcome of a job that still has to be written.
+type ended struct {
+	claimed
+	err error
+}
+
+type worker struct {
+	*Jobs
+	WorkerOptions
+	names []string
+	wakes chan struct{}
+
+	mu      sync.Mutex
+	running map[Queue]int
+	lanes   map[string]int
+	busy    int
+	done    []ended
+	wg      sync.WaitGroup
+}
+
+// Work runs jobs until ctx ends; then it takes no more, lets those that run finish within Drain, gives back the rest, and
+// returns.
+func (j *Jobs) Work(ctx context.Context, o WorkerOptions) error {
+	if o.Drain == 0 {
+		o.Drain = 20 * time.Second
+	}
+	if o.Slots <= 0 || len(o.Queues) == 0 {
+		return errors.New("a worker needs slots and queues")
+	}
+	w := &worker{Jobs: j, WorkerOptions: o, wakes: make(chan struct{}, 1), running: map[Queue]int{}, lanes: map[string]int{}}
+	for n := range j.names {
+		w.names = append(w.names, n)
+	}
+	j.mu.Lock()
+	j.waiting[w.wakes] = true
+	j.mu.Unlock()
+	defer func() {
+		j.mu.Lock()
+		delete(j.waiting, w.wakes)
+		j.mu.Unlock()
+	}()
+	return w.loop(ctx)
+}
+
+func (w *worker) loop(ctx context.Context) error {
+	jobCtx, stopJobs := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopJobs()
+	poll := time.NewTicker(pollEvery)
+	defer poll.Stop()
+	var rescued time.Time
+	for ctx.Err() == nil {
+		if now := w.Clock.Now(); now.Sub(rescued) >= rescueEvery {
+			rescued = now
+			if err := w.rescue(ctx); err != nil && ctx.Err() == nil {
+				w.Log.Error("rescuing jobs", "error", err)
+			}
+		}
+		more, err := w.round(ctx, jobCtx)
+		if err != nil && ctx.Err() == nil {
+			w.Log.Error("claiming jobs", "error", err)
+		}
+		if more && err == nil {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+		case <-poll.C:
+		case <-w.wakes:
+		}
+	}
+	return w.drain(context.WithoutCancel(ctx), stopJobs)
+}
+
+func (w *worker) drain(ctx context.Context, stopJobs func()) error {
+	finished := make(chan struct{})
+	go func() { w.wg.Wait(); close(finished) }()
+	select {
+	case <-finished:
+	case <-time.After(w.Drain):
+		stopJobs()
+		<-finished
+	}
+	ctx, cancel := context.WithTimeout(ctx, bookkeepingPatience)
+	defer cancel()
+	return w.settle(ctx)
+}
+
+// round writes the ends of jobs and claims new ones, in one transaction. It reports whether there may be more to do at once.
+func (w *worker) round(ctx, jobCtx context.Context) (more bool, err error) {
+	w.mu.Lock()
+	free := w.Slots - w.busy
+	pending := len(w.done)
+	w.mu.Unlock()
+	var ready []Queue
+	if free > 0 {
+		if ready, err = w.ready(ctx); err != nil {
+			return false, err
+		}
+	}
+	if len(ready) == 0 {
+		if pending == 0 {
+			return false, nil
+		}
+		return false, w.settle(ctx)
+	}
+	ends := w.takeDone()
+	var got []claimed
+	err = w.DB.Write(ctx, func(tx *db.Tx) error {
+		got = got[:0]
+		if err := w.writeEnds(ctx, tx, ends); err != nil {
+			return err
+		}
+		left := min(free, claimAtOnce)
+		for _, q := range ready {
+			n := left
+			if c := w.capOf(q); c > 0 {
+				n = min(n, c)
+			}
+			if n <= 0 {
+				continue
+			}
+			part, err := w.claim(ctx, tx, q, n)
+			if err != nil {
+				return err
+			}
+			got = append(got, part...)
+			left -= len(part)
+		}
+		return nil
+	})
+	if err != nil {
+		w.putDone(ends)
+		return false, err
+	}
+	for _, c := range got {
+		w.start(jobCtx, c)
+	}
+	return len(got) > 0, nil
+}
+
+// readyQueues asks each queue's index for a first row, which costs the same however long the queues are.
+var readyQueues = func() string {
+	parts := make([]string, len(Queues))
+	for i, q := range Queues {
+		parts[i] = fmt.Sprintf("SELECT '%s' AS queue WHERE EXISTS (SELECT 1 FROM jobs WHERE state = 0 AND queue = '%s' AND run_at <= $1)", q, q)
+	}
+	return strings.Join(parts, " UNION ALL ")
+}()
+
+// ready lists the queues that have work, in the order in which they are to be served. It reads only, so that an idle
+// worker writes nothing.
+func (w *worker) ready(ctx context.Context) ([]Queue, error) {
+	have, err := db.Column[string](ctx, w.DB, readyQueues, w.Clock.Now().UnixMilli())
+	if err != nil {
+		return nil, fmt.Errorf("looking for work: %w", err)
+	}
+	is := map[Queue]bool{}
+	for _, q := range have {
+		is[Queue(q)] = true
+	}
+	shares := make([]Share, 0, len(have))
+	for _, s := range w.Queues {
+		if is[s.Queue] {
+			shares = append(shares, s)
+		}
+	}
+	if !w.Strict {
+		shuffle(shares)
+	}
+	out := make([]Queue, len(shares))
+	for i, s := range shares {
+		out[i] = s.Queue
+	}
+	return out, nil
+}
+
+// shuffle orders by weighted chance.
+func shuffle(s []Share) {
+	for i := range s {
+		total := 0
+		for _, x := range s[i:] {
+			total += max(x.Weight, 1)
+		}
+		pick := rand.IntN(total)
+		for k := i; k < len(s); k++ {
+			if pick -= max(s[k].Weight, 1); pick < 0 {
+				s[i], s[k] = s[k], s[i]
+				break
+			}
+		}
+	}
+}
+
+// capOf is how many more slots a queue may take; 0 when there is no cap.
+func (w *worker) capOf(q Queue) int {
+	for _, s := range w.Queues {
+		if s.Queue == q && s.Cap > 0 {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			if n := s.Cap - w.running[q]; n > 0 {
+				return n
+			}
+			return -1
+		}
+	}
+	return 0
+}
+
+// laneCap is how many slots one lane may hold: a host that hangs must not take them all (requirement A5).
+func (w *worker) laneCap() int { return max(2, w.Slots/20) }
+
+func (w *worker) fullLanes() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	full := []string{}
+	for lane, n := range w.lanes {
+		if n >= w.laneCap() {
+			full = append(full, lane)
+		}
+	}
+	return full
+}
+
+func (w *worker) claim(ctx context.Context, tx *db.Tx, q Queue, n int) ([]claimed, error) {
+	return db.All(ctx, tx, scanClaimed, `UPDATE jobs SET state = 1, worker = $1, attempt = attempt + 1 WHERE id IN (
+  SELECT id FROM jobs WHERE state = 0 AND queue = $2 AND run_at <= $3 AND kind = ANY($4) AND lane <> ALL($5)
+  ORDER BY run_at, id LIMIT $6`+tx.SkipLocked()+`)
+RETURNING id, queue, kind, args, lane, attempt, created_at`,
+		w.Process.ID, string(q), w.Clock.Now().UnixMilli(), db.Texts(w.names), db.Texts(w.fullLanes()), n)
+}
+
+func scanClaimed(r db.Row) (claimed, error) {
+	var c claimed
+	var queue, args string
+	var created int64
+	err := r.Scan(&c.id, &queue, &c.name, &args, &c.lane, &c.attempt, &created)
+	c.queue, c.args, c.created = Queue(queue), []byte(args), db.At(created)
+	return c, err
+}
+
+func (w *worker) start(ctx context.Context, c claimed) {
+	w.mu.Lock()
+	w.busy++
+	w.running[c.queue]++
+	if c.lane != "" {
+		w.lanes[c.lane]++
+	}
+	w.mu.Unlock()
+	w.wg.Go(func() {
+		state := &run{id: c.id, worker: w.Process.ID, attempt: c.attempt}
+		began := time.Now()
+		err := w.execute(context.WithValue(ctx, runKey{}, state), c)
+		if w.OnDone != nil {
+			w.OnDone(c.name, c.queue, time.Since(began), err)
+		}
+		w.mu.Lock()
+		w.busy--
+		w.running[c.queue]--
+		if c.lane != "" {
+			if w.lanes[c.lane]--; w.lanes[c.lane] == 0 {
+				delete(w.lanes, c.lane)
+			}
+		}
+		if !state.completed && !errors.Is(err, ErrFenced) {
+			w.done = append(w.done, ended{c, err})
+		}
+		w.mu.Unlock()
+		select {
+		case w.wakes <- struct{}{}:
+		default:
+		}
+	})
+}
+
+// execute runs one job within its deadline. A panic is a failure of that job alone.
+func (w *worker) execute(ctx context.Context, c claimed) (err error) {
+	r := w.Jobs.names[c.name]
+	ctx, cancel := context.WithTimeout(ctx, r.policy.Deadline)
+	defer cancel()
+	defer func() {
+		if p := recover(); p != nil {
+			w.Log.Error("job panicked", "job", c.name, "id", c.id, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	if int(c.attempt) > r.policy.Attempts {
+		return Dead(errors.New("its worker died during each attempt"))
+	}
+	return r.run(ctx, c.args)
+}
+
+func (w *worker) takeDone() []ended {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	d := w.done
+	w.done = nil
+	return d
+}
+
+func (w *worker) putDone(d []ended) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.done = append(d, w.done...)
+}
+
+// settle writes the ends of jobs when there is nothing to claim.
+func (w *worker) settle(ctx context.Context) error {
+	ends := w.takeDone()
+	if len(ends) == 0 {
+		return nil
+	}
+	err := w.DB.Write(ctx, func(tx *db.Tx) error { return w.writeEnds(ctx, tx, ends) })
+	if err != nil {
+		w.putDone(ends)
+		return fmt.Errorf("writing the ends of jobs: %w", err)
+	}
+	return nil
+}
+
+func (w *worker) writeEnds(ctx context.Context, tx *db.Tx, ends []ended) error {
+	var good []int64
+	var bad [][]any
+	now := w.Clock.Now()
+	for _, e := range ends {
+		if e.err == nil {
+			good = append(good, e.id)
+			continue
+		}
+		state, due, attempt, key := w.verdict(e, now)
+		bad = append(bad, []any{state, due.UnixMilli(), attempt, clip(e.err.Error()), key, e.id, w.Process.ID, e.attempt})
+	}
+	if len(good) > 0 {
+		if _, err := tx.Exec(ctx, "DELETE FROM jobs WHERE id = ANY($1) AND worker = $2 AND state = 1", db.Array(good), w.Process.ID); err != nil {
+			return err
+		}
+	}
+	_, err := tx.ExecMany(ctx, `UPDATE jobs SET state = $1, run_at = $2, attempt = $3, last_error = $4, worker = 0,
+  unique_key = CASE WHEN $5 THEN '' ELSE unique_key END
+WHERE id = $6 AND worker = $7 AND attempt = $8 AND state = 1`, bad)
+	return err
+}
+
+// verdict decides what becomes of a job that failed: another attempt, or dead (and then no longer in the way of its key).
+func (w *worker) verdict(e ended, now time.Time) (state int64, due time.Time, attempt int64, dropKey bool) {
+	r := w.Jobs.names[e.name]
+	var d dead
+	var l later
+	switch {
+	case errors.As(e.err, &l):
+		return 0, now.Add(l.wait), e.attempt - 1, false
+	case errors.As(e.err, &d), int(e.attempt) >= r.policy.Attempts:
+		w.Log.Warn("job is dead", "job", e.name, "id", e.id, "attempts", e.attempt, "error", clip(e.err.Error()))
+		return 2, now, e.attempt, true
+	default:
+		return 0, now.Add(r.policy.Backoff(int(e.attempt))), e.attempt, false
+	}
+}
+
+func clip(s string) string {
+	if len(s) > maxError {
+		return s[:maxError]
+	}
+	return s
+}
+
+// Backoff is the wait after a failed attempt: attempt⁴ seconds, and jitter so that what failed together is not tried
+// together again (the curve that Mastodon's admins know from Sidekiq).
+func Backoff(attempt int) time.Duration {
+	a := min(attempt, 16)
+	base := time.Duration(a*a*a*a+5) * time.Second
+	return base + rand.N(base/4+10*time.Second)
+}

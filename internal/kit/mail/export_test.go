@@ -1,0 +1,4 @@
+package mail
+
+// DialTo lets a test reach its sink under another server's name.
+func DialTo(s Sender, addr string) { s.(*SMTP).dialTo = addr }
