@@ -49,6 +49,8 @@ var archCases = []struct {
 	{"init", forbidden, file("internal/kit/db/db.go", `package db; func init() {}`), "declares init"},
 	{"a method called init", forbidden, file("internal/kit/db/db.go", `package db; func (x T) init() {}`), ""},
 	{"a test sleeps", forbidden, file("internal/kit/db/a_test.go", `package db; import "time"; func f() { time.Sleep(1) }`), "sleeps"},
+	{"a test sleeps on a clock of its own", forbidden,
+		file("internal/kit/db/a_test.go", `package db; import ("testing/synctest"; "time"); func f() { time.Sleep(1); synctest.Wait() }`), ""},
 	{"a program sleeps", forbidden, file("internal/kit/db/a.go", `package db; import "time"; func f() { time.Sleep(1) }`), ""},
 	{"a domain knows JSON", forbidden, file("internal/domain/media/a.go", "package media; type T struct { A int `json:\"a\"` }"), "json tag in a domain"},
 	{"an entity knows JSON", forbidden, file("internal/door/mastodon/entity/a.go", "package entity; type T struct { A int `json:\"a\"` }"), ""},

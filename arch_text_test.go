@@ -159,7 +159,7 @@ func forbidden(sources []source) []string {
 					complain(s, node, "declares init, which runs before anybody asked and in an order that nobody sees. Call a function from app.go.")
 				}
 			case *ast.SelectorExpr:
-				if (s.isTest() || s.within("internal/testkit", "test")) && isSleep(node) {
+				if (s.isTest() || s.within("internal/testkit", "test")) && isSleep(node) && !fakesTime(s) {
 					complain(s, node, "sleeps: too short on a busy machine, too long on any other. Wait for a signal, or ask again until a deadline.")
 				}
 			case *ast.Field:
@@ -176,4 +176,9 @@ func forbidden(sources []source) []string {
 func isSleep(node *ast.SelectorExpr) bool {
 	pack, ok := node.X.(*ast.Ident)
 	return ok && pack.Name == "time" && node.Sel.Name == "Sleep"
+}
+
+// fakesTime tells whether a test runs on a clock that does not wait.
+func fakesTime(s source) bool {
+	return slices.ContainsFunc(s.tree.Imports, func(spec *ast.ImportSpec) bool { return spec.Path.Value == `"testing/synctest"` })
 }
