@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"pgregory.net/rapid"
 )
 
 func FuzzSanitize(f *testing.F) {
@@ -80,4 +82,29 @@ func BenchmarkHostile(b *testing.B) {
 			}
 		})
 	}
+}
+
+// TestSanitizeNesting cleans random tags in random order: the output must be what a browser reads, however wild the input.
+func TestSanitizeNesting(t *testing.T) {
+	t.Parallel()
+	piece := rapid.SampledFrom(nestingPieces())
+	rapid.Check(t, func(r *rapid.T) {
+		in := strings.Join(rapid.SliceOfN(piece, 1, 40).Draw(r, "pieces"), "")
+		out := Sanitize(in)
+		checkClean(t, out)
+		if t.Failed() {
+			r.Fatalf("%s", in)
+		}
+	})
+}
+
+func nestingPieces() []string {
+	pieces := []string{"x", "\n", " ", "&nbsp;", "<br>", "<hr>", "<!-- -->", "</br>", "\u00a0y",
+		`<a href="https://a.org">`, `<a href="javascript:x">`, `<a href="https://a.org" class="mention">`, `<span class="invisible">`, "https://", "a.org"}
+	for _, name := range []string{"p", "span", "a", "del", "s", "pre", "blockquote", "code", "b", "strong", "u", "i", "em", "ul", "ol", "li",
+		"ruby", "rt", "rp", "h1", "h6", "div", "section", "table", "tr", "td", "math", "semantics", "annotation", "svg", "style", "title",
+		"button", "object", "template", "select", "option", "dd", "form", "nobr", "font", "x-y"} {
+		pieces = append(pieces, "<"+name+">", "</"+name+">")
+	}
+	return pieces
 }
