@@ -28,6 +28,9 @@ func funcs() template.FuncMap {
 		"icon":    icon,
 		"stamp":   stamp,
 		"counts":  counts,
+		"byline":  byline,
+		"avatar":  avatar,
+		"marks":   marks,
 	}
 }
 
@@ -92,7 +95,7 @@ func tint(acct string) string {
 
 // initial is the first character a person would count.
 func initial(name string) string {
-	name = strings.TrimSpace(strings.TrimLeft(name, "@"))
+	name = strings.TrimLeft(name, "@ \t\n")
 	first, _, _, _ := uniseg.FirstGraphemeClusterInString(name, -1)
 	return strings.ToUpper(first)
 }
