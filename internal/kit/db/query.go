@@ -79,7 +79,7 @@ var (
 	placeholder = regexp.MustCompile(`\$(\d+)`)
 	anyOf       = regexp.MustCompile(`= ANY\(\$(\d+)\)`)
 	allOf       = regexp.MustCompile(`<> ALL\(\$(\d+)\)`)
-	writing     = regexp.MustCompile(`(?i)\b(INSERT\s+INTO|UPDATE\s+\w+\s+SET|DELETE\s+FROM|CREATE|DROP|ALTER|TRUNCATE)\b`)
+	writing     = regexp.MustCompile(`(?i)\b((INSERT|MERGE)\s+INTO|UPDATE\s+(ONLY\s+)?\S+\s+((AS\s+)?\S+\s+)?SET|DELETE\s+FROM|CREATE|DROP|ALTER|TRUNCATE)\b`)
 )
 
 // texts remembers the translation of each statement. Statements are constants of the program, so the map is bounded by it.
