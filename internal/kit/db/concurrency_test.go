@@ -15,7 +15,7 @@ import (
 )
 
 // slow keeps the database busy for some milliseconds; it can be interrupted.
-const slow = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) SELECT COUNT(*) FROM n"
+const slow = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) SELECT COUNT(*) FROM n"
 
 // Cancelled contexts once left SQLite connections that answered every later statement with "interrupted".
 func TestCancelledCallersHarmNobody(t *testing.T) {
@@ -25,7 +25,7 @@ func TestCancelledCallersHarmNobody(t *testing.T) {
 		var wg sync.WaitGroup
 		var cancelled atomic.Int64
 		hasty := func(work func(ctx context.Context) error) {
-			for range 40 {
+			for range 30 {
 				ctx, cancel := context.WithTimeout(bg, time.Duration(rand.Int64N(int64(3*time.Millisecond))))
 				if err := work(ctx); err != nil {
 					cancelled.Add(1)
@@ -59,7 +59,7 @@ func TestCancelledCallersHarmNobody(t *testing.T) {
 		}
 		for p := range 2 {
 			wg.Go(func() {
-				for i := range 40 {
+				for i := range 30 {
 					if n, err := db.Value[int64](bg, d, "SELECT COUNT(*) FROM things WHERE id <= 3"); err != nil || n != 3 {
 						t.Errorf("a patient reader got %d, %v", n, err)
 					}
@@ -76,7 +76,7 @@ func TestCancelledCallersHarmNobody(t *testing.T) {
 				t.Errorf("afterwards: %v", err)
 			}
 		}
-		if n, err := db.Value[int64](bg, d, "SELECT COUNT(*) FROM things"); n != 83 || err != nil {
+		if n, err := db.Value[int64](bg, d, "SELECT COUNT(*) FROM things"); n != 63 || err != nil {
 			t.Errorf("there are %d rows, %v: half a transaction stayed, or a whole one was lost", n, err)
 		}
 		idle(t, d)
@@ -191,6 +191,9 @@ func TestDeadlocksAreTriedAgain(t *testing.T) {
 			runs.Add(1)
 			attempt++
 			tx.AfterCommit(func() { told.Add(1) })
+			if _, err := tx.Exec(bg, "SET LOCAL deadlock_timeout = '20ms'"); err != nil {
+				return err
+			}
 			for i, id := range []int{first, second} {
 				if _, err := tx.Exec(bg, "UPDATE things SET name = name || '+' WHERE id = $1", id); err != nil {
 					return fmt.Errorf("wrapped: %w", err)
