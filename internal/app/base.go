@@ -167,6 +167,15 @@ func (b *base) openDB(ctx context.Context, migrate bool) (err error) {
 		_, err = b.DB.Migrate(ctx, steps)
 		return err
 	}
+	return b.schemaReady(ctx)
+}
+
+// schemaReady reports whether the database has all that this program needs; one that is newer is fine.
+func (b *base) schemaReady(ctx context.Context) error {
+	steps, err := schema.Migrations(b.DB.Engine())
+	if err != nil {
+		return err
+	}
 	pending, err := b.DB.Pending(ctx, steps)
 	if err != nil || pending > 0 {
 		return errors.New("the database is older than this program. Run: gomph migrate")
