@@ -1,4 +1,7 @@
 // The tools that check the code, pinned apart from what the program itself needs.
+//
+// staticcheck and go vet only: golangci-lint takes more than two minutes to build on two cores, and most of what it adds is taste. What this
+// project cares about beyond them is kept by arch_test.go, with reasons of its own.
 module github.com/gomph/gomph/tools
 
 go 1.26.0

@@ -28,21 +28,21 @@ const (
 
 // Size is one rendition's dimensions, in pixels.
 type Size struct {
-	Width  int `json:"width,omitempty"`
-	Height int `json:"height,omitempty"`
+	Width  int
+	Height int
 }
 
 // Point is a focal point, each coordinate from -1 to 1.
 type Point struct {
-	X float64 `json:"x"`
-	Y float64 `json:"y"`
+	X float64
+	Y float64
 }
 
 // Meta is what is known of an attachment's renditions; it is stored as JSON.
 type Meta struct {
-	Original *Size  `json:"original,omitempty"`
-	Small    *Size  `json:"small,omitempty"`
-	Focus    *Point `json:"focus,omitempty"`
+	Original *Size
+	Small    *Size
+	Focus    *Point
 }
 
 // Attachment is a file that belongs to a post, or waits for one.

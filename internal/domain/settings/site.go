@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/gomph/gomph/internal/kit/text"
 )
 
 // Site is where this server is found: its names, and the addresses that follow from them. Their shapes are Mastodon's, so
@@ -43,8 +45,8 @@ func (s Site) StatusURL(username string, id int64) string {
 	return s.ProfileURL(username) + "/" + strconv.FormatInt(id, 10)
 }
 
-// TagURL is the page of a hashtag.
-func (s Site) TagURL(name string) string { return s.Base() + "/tags/" + url.PathEscape(name) }
+// TagURL is the page of a hashtag, whose name may be as typed.
+func (s Site) TagURL(name string) string { return s.Base() + text.TagPath(name) }
 
 // InboxURL is the shared inbox.
 func (s Site) InboxURL() string { return s.Base() + "/inbox" }

@@ -2,6 +2,8 @@ package cache_test
 
 import (
 	"fmt"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,6 +12,7 @@ import (
 	"github.com/gomph/gomph/internal/kit/cache"
 	"github.com/gomph/gomph/internal/kit/cache/cachetest"
 	"github.com/gomph/gomph/internal/kit/clock"
+	"github.com/gomph/gomph/internal/kit/metric"
 	"github.com/gomph/gomph/internal/kit/redis"
 	"github.com/gomph/gomph/internal/kit/redis/redistest"
 )
@@ -137,5 +140,26 @@ func BenchmarkListPush(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+func TestMeasured(t *testing.T) {
+	t.Parallel()
+	reg := metric.New()
+	c := cache.Measured(cache.NewLocal(1<<20), "values", cache.Reads(reg))
+	ctx := t.Context()
+	if err := c.Set(ctx, "a", nil, 0); err != nil {
+		t.Fatal(err)
+	}
+	_, _, _ = c.Get(ctx, "a")
+	_, _, _ = c.Get(ctx, "b")
+	_, _ = c.GetMany(ctx, []string{"a", "b", "c"})
+	_, _, _ = c.ListRange(ctx, "l", 0, 0, 0, 1)
+	rec := httptest.NewRecorder()
+	reg.Handler().ServeHTTP(rec, httptest.NewRequest("GET", "/", nil))
+	for _, want := range []string{`{cache="values",outcome="hit"} 2`, `{cache="values",outcome="miss"} 4`} {
+		if !strings.Contains(rec.Body.String(), "gomph_cache_reads_total"+want) {
+			t.Errorf("missing %s", want)
+		}
 	}
 }

@@ -206,6 +206,12 @@ func (h *hub) wanted(channel string) bool {
 	return len(h.channels[channel]) > 0
 }
 
+func (h *hub) isClosed() bool {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.closed
+}
+
 // names lists the channels that have readers.
 func (h *hub) names() []string {
 	h.mu.RLock()

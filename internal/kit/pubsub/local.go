@@ -22,10 +22,7 @@ func (l *Local) Publish(ctx context.Context, msgs ...Message) error {
 	if err := check(msgs); err != nil {
 		return err
 	}
-	l.hub.mu.RLock()
-	closed := l.hub.closed
-	l.hub.mu.RUnlock()
-	if closed {
+	if l.hub.isClosed() {
 		return ErrClosed
 	}
 	for _, m := range msgs {

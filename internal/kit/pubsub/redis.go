@@ -56,6 +56,9 @@ func (r *Redis) Publish(ctx context.Context, msgs ...Message) error {
 	if err := check(msgs); err != nil {
 		return err
 	}
+	if r.hub.isClosed() {
+		return ErrClosed
+	}
 	cmds := make(rueidis.Commands, 0, len(msgs))
 	for _, m := range msgs {
 		cmds = append(cmds, r.client.B().Publish().Channel(r.prefix+m.Channel).Message(rueidis.BinaryString(m.Payload)).Build().ToRetryable())
@@ -161,7 +164,7 @@ func (r *Redis) connection(ctx context.Context, again bool) {
 	}})
 	_, asked := r.take() // all of it is among the names
 	have := map[string]struct{}{}
-	if r.follow(ctx, conn, have, r.hub.names()) != nil {
+	if conn.Do(ctx, conn.B().Ping().Build()).Error() != nil || r.follow(ctx, conn, have, r.hub.names()) != nil {
 		return
 	}
 	r.caughtUp(asked)

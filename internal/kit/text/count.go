@@ -23,7 +23,7 @@ func Count(text, spoiler string) int {
 			if e.kind == urlEntity {
 				b.WriteString(strings.Repeat("x", URLLength))
 			} else {
-				b.WriteString("@" + e.mention.Username)
+				b.WriteString("@" + e.text)
 			}
 		}
 		b.WriteString(text[last:])

@@ -161,6 +161,14 @@ func endTag(name atom.Atom) string {
 	if isHeading(name) {
 		return "</strong></p>"
 	}
+	switch name { // the usual ones without an allocation
+	case atom.P:
+		return "</p>"
+	case atom.A:
+		return "</a>"
+	case atom.Span:
+		return "</span>"
+	}
 	return "</" + name.String() + ">"
 }
 
@@ -234,13 +242,16 @@ func attrName(key []byte) string {
 	return ""
 }
 
-// startTag writes an element's start with the attributes that it may have.
-func startTag(name atom.Atom, attrs attrs) []byte {
+// appendTag adds an element's start, with the attributes that it may have, to b.
+func appendTag(b []byte, name atom.Atom, attrs attrs) []byte {
 	if isHeading(name) {
-		return []byte("<p" + langAttr(attrs) + "><strong>")
+		b = append(b, "<p"...)
+		if lang, ok := keptAttr(atom.P, attr{"lang", attrs.get("lang")}); ok && lang != "" {
+			b = appendAttr(b, "lang", lang)
+		}
+		return append(b, "><strong>"...)
 	}
-	var b strings.Builder
-	b.WriteString("<" + name.String())
+	b = append(append(b, '<'), name.String()...)
 	rel := false
 	for _, at := range attrs {
 		value, ok := keptAttr(name, at)
@@ -248,28 +259,19 @@ func startTag(name atom.Atom, attrs attrs) []byte {
 			continue
 		}
 		rel = rel || at.name == "rel"
-		writeAttr(&b, at.name, value)
+		b = appendAttr(b, at.name, value)
 	}
 	if name == atom.A {
 		if !rel {
-			writeAttr(&b, "rel", linkRel)
+			b = appendAttr(b, "rel", linkRel)
 		}
-		writeAttr(&b, "target", "_blank")
+		b = appendAttr(b, "target", "_blank")
 	}
-	b.WriteByte('>')
-	return []byte(b.String())
+	return append(b, '>')
 }
 
 // linkRel is the rel of all links of others: no credit to where they lead, and no handle on our page.
 const linkRel = "nofollow noopener"
-
-func langAttr(attrs attrs) string {
-	var b strings.Builder
-	if lang, ok := keptAttr(atom.P, attr{"lang", attrs.get("lang")}); ok && lang != "" {
-		writeAttr(&b, "lang", lang)
-	}
-	return b.String()
-}
 
 // keptAttr gives the value with which an attribute stays.
 func keptAttr(name atom.Atom, at attr) (string, bool) {
@@ -342,25 +344,31 @@ func isInteger(s string) bool {
 	return digits != "" && len(digits) < 10 && strings.Trim(digits, "0123456789") == ""
 }
 
-func writeAttr(b *strings.Builder, name, value string) {
-	b.WriteString(" " + name + `="`)
-	for _, r := range value {
-		switch r {
-		case '&':
-			b.WriteString("&amp;")
-		case '"':
-			b.WriteString("&quot;")
-		case '<':
-			b.WriteString("&lt;")
-		case '>':
-			b.WriteString("&gt;")
-		case 0xA0:
-			b.WriteString("&nbsp;")
+func appendAttr(b []byte, name, value string) []byte {
+	b = append(append(append(b, ' '), name...), `="`...)
+	return append(appendEscaped(b, value, true), '"')
+}
+
+// appendEscaped adds s to b as HTML writes text, or an attribute's value.
+func appendEscaped(b []byte, s string, quotes bool) []byte {
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '&':
+			b = append(b, "&amp;"...)
+		case c == '<':
+			b = append(b, "&lt;"...)
+		case c == '>':
+			b = append(b, "&gt;"...)
+		case c == '"' && quotes:
+			b = append(b, "&quot;"...)
+		case c == 0xC2 && i+1 < len(s) && s[i+1] == 0xA0:
+			b = append(b, "&nbsp;"...)
+			i++
 		default:
-			b.WriteRune(r)
+			b = append(b, c)
 		}
 	}
-	b.WriteByte('"')
+	return b
 }
 
 // linkScheme gives the scheme of an address if posts may link to it, or "". The address starts with it, to the letter.

@@ -46,7 +46,7 @@ func Format(src string, o FormatOptions) string {
 		case tagEntity:
 			writeTag(&b, src[e.start:e.end], e.text, o.TagURL)
 		case mentionEntity:
-			writeMention(&b, src[e.start:e.end], e.mention, o)
+			writeMention(&b, src[e.start:e.end], e.mention(), o)
 		}
 	}
 	escapeText(&b, src[last:])

@@ -66,6 +66,7 @@ type cleaner struct {
 	raw     atom.Atom // the element whose content is being skipped
 	foreign *foreign
 	link    *anchor
+	buf     []byte
 	pre     int  // the output's length behind a <pre> that is still empty
 	fresh   bool // the last token was <pre>
 	full    bool
@@ -124,7 +125,8 @@ func (c *cleaner) open(name atom.Atom, hasAttr bool) {
 			c.flat++
 			break
 		}
-		e.kept = c.write(startTag(name, attrs), len(endTag(name)))
+		c.buf = appendTag(c.buf[:0], name, attrs)
+		e.kept = c.write(c.buf, len(endTag(name)))
 		if e.kept {
 			c.started(name, attrs)
 		}
@@ -250,18 +252,16 @@ func (c *cleaner) text(s string) {
 		return
 	}
 	c.link.read(s)
-	var b strings.Builder
-	b.Grow(len(s) + len(s)/8)
+	c.buf = c.buf[:0]
 	if c.pre == len(c.out) && c.pre > 0 && s[0] == '\n' {
-		b.WriteByte('\n')
+		c.buf = append(c.buf, '\n')
 	}
-	escapeContent(&b, s)
-	piece := b.String()
-	if free := MaxHTML - len(c.out) - c.closers; len(piece) > free {
-		piece = cutEscaped(piece, free)
+	c.buf = appendEscaped(c.buf, s, false)
+	if free := MaxHTML - len(c.out) - c.closers; len(c.buf) > free {
+		c.buf = cutEscaped(c.buf, free)
 		c.full = true
 	}
-	c.out = append(c.out, piece...)
+	c.out = append(c.out, c.buf...)
 }
 
 // write adds a tag if there is room for it and for its end.
@@ -290,31 +290,17 @@ func printable(s string) string {
 	}, s)
 }
 
-// escapeContent adds s to b as HTML writes text.
-func escapeContent(b *strings.Builder, s string) {
-	for _, r := range s {
-		switch r {
-		case '&':
-			b.WriteString("&amp;")
-		case '<':
-			b.WriteString("&lt;")
-		case '>':
-			b.WriteString("&gt;")
-		case 0xA0:
-			b.WriteString("&nbsp;")
-		default:
-			b.WriteRune(r)
-		}
-	}
-}
-
 // cutEscaped shortens escaped text without breaking a character.
-func cutEscaped(s string, n int) string {
-	s = cut(s, max(n, 0))
-	if i := strings.LastIndexByte(s, '&'); i >= 0 && !strings.Contains(s[i:], ";") {
-		s = s[:i]
+func cutEscaped(b []byte, n int) []byte {
+	n = max(n, 0)
+	for n > 0 && b[n]&0xC0 == 0x80 {
+		n--
 	}
-	return s
+	b = b[:n]
+	if i := bytes.LastIndexByte(b, '&'); i >= 0 && bytes.IndexByte(b[i:], ';') < 0 {
+		b = b[:i]
+	}
+	return b
 }
 
 // anchor follows what is shown of a kept link, so that it cannot hide where it leads.

@@ -39,12 +39,15 @@ const (
 	tagEntity
 )
 
-// entity is something found in a text; text is the URL, or the name of the hashtag.
+// entity is something found in a text; text is the URL, or the name of the hashtag or of the account.
 type entity struct {
-	kind       entityKind
-	start, end int
-	text       string
-	mention    Mention
+	kind         entityKind
+	start, end   int
+	text, domain string
+}
+
+func (e entity) mention() Mention {
+	return Mention{Username: e.text, Domain: e.domain, Start: e.start, End: e.end}
 }
 
 // entities finds everything that Format links, in order, without overlaps: whatever starts first wins.
@@ -78,7 +81,7 @@ func Mentions(src string) []Mention {
 	var out []Mention
 	for _, e := range entities(src) {
 		if e.kind == mentionEntity {
-			out = append(out, e.mention)
+			out = append(out, e.mention())
 		}
 	}
 	return out
@@ -146,13 +149,13 @@ func scanMentions(s string, found []entity) []entity {
 		if nameEnd < 0 {
 			continue
 		}
-		m := Mention{Username: s[start+1 : nameEnd], Start: start, End: nameEnd}
+		e := entity{kind: mentionEntity, start: start, end: nameEnd, text: s[start+1 : nameEnd]}
 		if end := scanMentionHost(s, nameEnd); end > 0 {
-			m.Domain, m.End = s[nameEnd+1:end], end
+			e.domain, e.end = s[nameEnd+1:end], end
 		}
-		i = m.End
-		if endsMention(s[i:]) && utf8.RuneCountInString(m.Domain) <= maxDomain {
-			found = append(found, entity{kind: mentionEntity, start: start, end: i, mention: m})
+		i = e.end
+		if endsMention(s[i:]) && utf8.RuneCountInString(e.domain) <= maxDomain {
+			found = append(found, e)
 		}
 	}
 	return found

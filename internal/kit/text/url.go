@@ -274,18 +274,20 @@ func scanExtraURIs(s string, found []entity) []entity {
 		}
 		colon += i
 		i = colon + 1
-		start, end := -1, -1
+		var start, end int
 		switch {
-		case colon >= 4 && strings.EqualFold(s[colon-4:colon], "xmpp"):
+		case colon >= 4 && strings.EqualFold(s[colon-4:colon], "xmpp") && mayPrecedeURL(s, colon-4):
 			start, end = colon-4, scanXMPP(s, i)
-		case colon >= 6 && strings.EqualFold(s[colon-6:colon], "magnet"):
+		case colon >= 6 && strings.EqualFold(s[colon-6:colon], "magnet") && mayPrecedeURL(s, colon-6):
 			start, end = colon-6, scanQuery(s, i)
 		}
-		if end <= i || end-start > maxURL || !mayPrecedeURL(s, start) {
+		if end <= i {
 			continue
 		}
-		found = append(found, entity{kind: extraEntity, start: start, end: end, text: s[start:end]})
 		i = end
+		if end-start <= maxURL {
+			found = append(found, entity{kind: extraEntity, start: start, end: end, text: s[start:end]})
+		}
 	}
 	return found
 }

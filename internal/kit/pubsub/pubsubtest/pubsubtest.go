@@ -192,6 +192,9 @@ func closes(t *testing.T, b pubsub.Bus) {
 	if _, ok := <-late.C; ok || late.Err() != pubsub.ErrClosed {
 		t.Errorf("subscribing on a closed bus: %v", late.Err())
 	}
+	if err := b.Publish(t.Context(), pubsub.Message{Channel: "c"}); err != pubsub.ErrClosed {
+		t.Errorf("publishing on a closed bus: %v", err)
+	}
 }
 
 func binaryAndBounded(t *testing.T, b pubsub.Bus) {

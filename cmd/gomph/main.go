@@ -1,0 +1,154 @@
+// Command gomph is a server for the fediverse: web, API, streaming, federation and background work in one program.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/gomph/gomph/internal/kit/config"
+)
+
+// cli is the command line. Settings may stand before or after the command.
+type cli struct {
+	EnvFile string `name:"env-file" placeholder:"FILE" help:"Settings as NAME=value lines; a Mastodon .env.production works as it is."`
+	config.Config
+
+	Serve     serveCmd     `cmd:"" help:"Run everything in one process (this is what most servers need)."`
+	Web       webCmd       `cmd:"" help:"Run the web pages, the API and federation's doors alone."`
+	Streaming streamingCmd `cmd:"" help:"Run the streaming API alone."`
+	Worker    workerCmd    `cmd:"" help:"Run background work alone."`
+	Scheduler schedulerCmd `cmd:"" help:"Run the recurring work alone; several may run, one acts."`
+	Migrate   migrateCmd   `cmd:"" help:"Bring the database's schema up to date."`
+	Account   accountCmd   `cmd:"" help:"Make and look after accounts."`
+	Token     tokenCmd     `cmd:"" help:"Make access tokens."`
+	Settings  settingsCmd  `cmd:"" help:"Read and change what an admin may change while the server runs."`
+	Config_   configCmd    `cmd:"" name:"config" help:"Show which settings are in force, and from where."`
+	Seed      seedCmd      `cmd:"" help:"Fill an empty server with a small community, to try things out."`
+	Version   versionCmd   `cmd:"" help:"Print the version."`
+}
+
+// env is what a command runs with.
+type env struct {
+	ctx     context.Context
+	config  *config.Config
+	sources map[string]string
+	unknown []string
+	out     io.Writer
+	err     io.Writer
+}
+
+func main() {
+	if err := run(os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "gomph: "+err.Error())
+		os.Exit(1)
+	}
+}
+
+func run(args []string, out, errOut io.Writer) error {
+	var c cli
+	file, fromFile, err := loadEnvFile(args)
+	if err != nil {
+		return err
+	}
+	parser, err := kong.New(&c, kong.Name("gomph"), kong.UsageOnError(), kong.Writers(out, errOut),
+		kong.Description("Gomph is Mastodon's whole stack as one program. `gomph serve` runs it; every setting below is a flag, an environment variable, or a line of --env-file."),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 140}))
+	if err != nil {
+		return err
+	}
+	k, err := parser.Parse(args)
+	if err != nil {
+		return err
+	}
+	command := strings.Fields(k.Command())[0]
+	e := &env{config: &c.Config, out: out, err: errOut, sources: sources(k, fromFile), unknown: config.Unknown(file)}
+	if err := c.Config.Check(command == "streaming"); err != nil {
+		return err
+	}
+	ctx, stop := stopOnSignal()
+	defer stop()
+	e.ctx = ctx
+	return k.Run(e)
+}
+
+// loadEnvFile puts the lines of --env-file into the environment, where a variable that is set already wins. It gives all
+// lines, and those that took effect.
+func loadEnvFile(args []string) (file, fromFile map[string]string, err error) {
+	path := os.Getenv("GOMPH_ENV_FILE")
+	for i, a := range args {
+		if v, ok := strings.CutPrefix(a, "--env-file="); ok {
+			path = v
+		} else if a == "--env-file" && i+1 < len(args) {
+			path = args[i+1]
+		}
+	}
+	if path == "" {
+		return nil, nil, nil
+	}
+	if file, err = config.ReadFile(path); err != nil {
+		return nil, nil, err
+	}
+	fromFile = map[string]string{}
+	for name, value := range file {
+		if _, set := os.LookupEnv(name); set {
+			continue
+		}
+		if err := os.Setenv(name, value); err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", name, err)
+		}
+		fromFile[name] = value
+	}
+	return file, fromFile, nil
+}
+
+// sources says of each setting where its value came from.
+func sources(k *kong.Context, file map[string]string) map[string]string {
+	flags := map[string]bool{}
+	for _, p := range k.Path {
+		if p.Flag != nil {
+			flags[p.Flag.Name] = true
+		}
+	}
+	out := map[string]string{}
+	for _, s := range config.Settings() {
+		out[s.Flag] = "default"
+		for _, name := range s.Env {
+			if _, ok := file[name]; ok {
+				out[s.Flag] = "file"
+				break
+			}
+			if _, ok := os.LookupEnv(name); ok {
+				out[s.Flag] = "environment"
+				break
+			}
+		}
+		if flags[s.Flag] {
+			out[s.Flag] = "flag"
+		}
+	}
+	return out
+}
+
+// stopOnSignal gives a context that ends at the first SIGTERM or interrupt; the second ends the process at once.
+func stopOnSignal() (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
+	go func() {
+		for range signals {
+			if ctx.Err() != nil {
+				os.Exit(1)
+			}
+			cancel(errors.New("asked to stop"))
+		}
+	}()
+	return ctx, func() { signal.Stop(signals); close(signals); cancel(nil) }
+}

@@ -1,0 +1,132 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/gomph/gomph/internal/kit/jobs"
+)
+
+// Roles are the parts of the work that a process may take on.
+var Roles = []string{"web", "streaming", "worker", "scheduler"}
+
+// Plan says what a process does.
+type Plan struct {
+	// Roles are some of Roles.
+	Roles []string
+	// Queues are the worker's, as written on the command line: "default,ingress,push" in strict order, or "default,4" "push,2"
+	// with weights; empty for all with weights of ours.
+	Queues []string
+	// Slots is how many jobs run at once; 0 sizes itself.
+	Slots int
+}
+
+// standardShares are the weights when nothing was asked: local work first, nothing starved.
+var standardShares = []jobs.Share{
+	{Queue: jobs.Default, Weight: 8}, {Queue: jobs.Ingress, Weight: 4}, {Queue: jobs.Push, Weight: 4},
+	{Queue: jobs.Mailers, Weight: 2}, {Queue: jobs.Pull, Weight: 1}, {Queue: jobs.Scheduler, Weight: 2},
+}
+
+// ParseQueues reads what --queues was given: one value that lists names is strict order, values of the form name,weight are
+// weighted (requirements E11, E12).
+func ParseQueues(values []string) (shares []jobs.Share, strict bool, err error) {
+	if len(values) == 0 {
+		return standardShares, false, nil
+	}
+	seen := map[jobs.Queue]bool{}
+	add := func(name string, weight int) error {
+		q := jobs.Queue(strings.TrimSpace(name))
+		if !slices.Contains(jobs.Queues, q) {
+			return fmt.Errorf("there is no queue %q; there are default, push, ingress, pull, mailers and scheduler", q)
+		}
+		if seen[q] {
+			return fmt.Errorf("queue %s is named twice", q)
+		}
+		seen[q] = true
+		shares = append(shares, jobs.Share{Queue: q, Weight: weight})
+		return nil
+	}
+	for _, v := range values {
+		names := strings.Split(v, ",")
+		if weight, werr := strconv.Atoi(strings.TrimSpace(names[len(names)-1])); werr == nil && len(names) == 2 {
+			if weight < 1 || weight > 1000 {
+				return nil, false, fmt.Errorf("the weight of queue %s must be from 1 to 1000", names[0])
+			}
+			if err := add(names[0], weight); err != nil {
+				return nil, false, err
+			}
+			continue
+		}
+		strict = strict || len(names) > 1 || len(values) == 1
+		for _, name := range names {
+			if err := add(name, 1); err != nil {
+				return nil, false, err
+			}
+		}
+	}
+	return shares, strict, nil
+}
+
+// slots sizes a worker: most jobs wait for other servers, so there are many more than cores.
+func (p Plan) slots() int {
+	if p.Slots > 0 {
+		return p.Slots
+	}
+	return 16 * runtime.GOMAXPROCS(0)
+}
+
+func (p Plan) has(role string) bool { return slices.Contains(p.Roles, role) }
+
+// Run does a plan's work until ctx ends, then drains: it stops accepting, finishes what was taken, closes streams. The first
+// part that fails stops all.
+func (a *App) Run(ctx context.Context, p Plan) error {
+	parts := map[string]func(context.Context) error{
+		"heartbeat": a.Process.Heartbeat,
+		"metrics":   a.serveMetrics,
+		"wake-ups":  func(ctx context.Context) error { a.listen(ctx); return nil },
+	}
+	if p.has("web") || p.has("streaming") {
+		parts["http"] = func(ctx context.Context) error { return a.serveHTTP(ctx, p) }
+	}
+	if p.has("worker") {
+		parts["worker"] = func(ctx context.Context) error { return a.work(ctx, p) }
+	}
+	if p.has("scheduler") {
+		parts["scheduler"] = func(ctx context.Context) error { return a.Jobs.Schedule(ctx, schedule, a.Log) }
+	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	var failures []error
+	for _, name := range slices.Sorted(maps.Keys(parts)) {
+		wg.Go(func() {
+			if err := parts[name](ctx); err != nil {
+				err = fmt.Errorf("%s: %w", name, err)
+				mu.Lock()
+				failures = append(failures, err)
+				mu.Unlock()
+				stop(err)
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(failures...)
+}
+
+func (a *App) work(ctx context.Context, p Plan) error {
+	shares, strict, err := ParseQueues(p.Queues)
+	if err != nil {
+		return err
+	}
+	return a.Jobs.Work(ctx, jobs.WorkerOptions{
+		Queues: shares, Strict: strict, Slots: p.slots(), Process: a.Process, Log: a.Log, OnDone: a.jobDone,
+	})
+}
