@@ -159,13 +159,3 @@ type Notification struct {
 	Account   *Account `json:"account"`
 	Status    *Status  `json:"status,omitempty"`
 }
-
-// V1Filter is a word of a filter, as the first filter API shows it.
-type V1Filter struct {
-	ID           string   `json:"id"`
-	Phrase       string   `json:"phrase"`
-	Context      []string `json:"context"`
-	ExpiresAt    *string  `json:"expires_at"`
-	Irreversible bool     `json:"irreversible"`
-	WholeWord    bool     `json:"whole_word"`
-}
