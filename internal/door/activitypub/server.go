@@ -67,12 +67,6 @@ func New(d Deps) *Server {
 	return s
 }
 
-// Register declares the commands and everything that follows from what happens in the domains. The names are stored with the jobs.
-func (s *Server) Register(j *jobs.Jobs) {
-	s.registerCommands(j)
-	s.registerReactions(j)
-}
-
 // Mount serves what has no other form than that for servers. Where pages for people have the same address, Negotiate decides.
 func (s *Server) Mount(r chi.Router) {
 	for _, path := range []string{"/inbox", "/actor/inbox", "/users/{name}/inbox"} {

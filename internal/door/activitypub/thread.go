@@ -27,11 +27,17 @@ type ParentWanted struct {
 // Kind names the command.
 func (ParentWanted) Kind() string { return "activitypub.parent_wanted" }
 
+// Key is what the command is unique by.
+func (e ParentWanted) Key() string { return keyOf("parent", e.URI) }
+
 // RepliesWanted asks for some answers to a post that was fetched.
 type RepliesWanted struct{ Post, Collection string }
 
 // Kind names the command.
 func (RepliesWanted) Kind() string { return "activitypub.replies_wanted" }
+
+// Key is what the command is unique by.
+func (e RepliesWanted) Key() string { return keyOf("replies", e.Post) }
 
 // fetchParent asks for an unknown parent to be fetched, up to a bound (FET-08).
 func (s *Server) fetchParent(ctx context.Context, uri string, depth int) error {
