@@ -210,4 +210,3 @@ func (n *node) count(sql string, args ...any) int64 {
 	n.must(err)
 	return v
 }
-

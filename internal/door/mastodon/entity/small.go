@@ -149,13 +149,3 @@ type Conversation struct {
 	Accounts   []*Account `json:"accounts"`
 	LastStatus *Status    `json:"last_status"`
 }
-
-// Notification tells someone that something happened.
-type Notification struct {
-	ID        string   `json:"id"`
-	Type      string   `json:"type"`
-	GroupKey  string   `json:"group_key"`
-	CreatedAt string   `json:"created_at"`
-	Account   *Account `json:"account"`
-	Status    *Status  `json:"status,omitempty"`
-}

@@ -365,6 +365,9 @@ func (a *API) showPoll(w http.ResponseWriter, r *api.Request) error {
 	return ok(w, a.Render.Poll(p, st.Emojis, r.Viewer()))
 }
 
+// maxChoices bounds a vote: polls of other servers may have more options than ours.
+const maxChoices = 100
+
 func (a *API) vote(w http.ResponseWriter, r *api.Request) error {
 	id := r.ID("id")
 	_, st, err := a.Statuses.PollByID(r.Context(), a.DB, r.Viewer(), id)
@@ -381,7 +384,7 @@ func (a *API) vote(w http.ResponseWriter, r *api.Request) error {
 		if err != nil {
 			return errs.Invalid("Validation failed: The chosen vote option does not exist")
 		}
-		if len(choices) <= statuses.MaxPollOptions {
+		if len(choices) < maxChoices {
 			choices = append(choices, n)
 		}
 	}
