@@ -79,7 +79,8 @@ var (
 	placeholder = regexp.MustCompile(`\$(\d+)`)
 	anyOf       = regexp.MustCompile(`= ANY\(\$(\d+)\)`)
 	allOf       = regexp.MustCompile(`<> ALL\(\$(\d+)\)`)
-	writing     = regexp.MustCompile(`(?i)\b(INSERT\s+INTO|UPDATE\s+\w+\s+SET|DELETE\s+FROM|CREATE|DROP|ALTER|TRUNCATE)\b`)
+	literal     = regexp.MustCompile(`'[^']*'`)
+	writing     = regexp.MustCompile(`(?i)\b((INSERT|MERGE)\s+INTO|UPDATE\s+(ONLY\s+)?\S+\s+((AS\s+)?\S+\s+)?SET|DELETE\s+FROM|CREATE|DROP|ALTER|TRUNCATE)\b`)
 )
 
 // texts remembers the translation of each statement. Statements are constants of the program, so the map is bounded by it.
@@ -103,7 +104,7 @@ func (t *texts) reads(sql string) bool {
 	if v, ok := t.m.Load(sql); ok {
 		return v.(bool)
 	}
-	ok := !writing.MatchString(sql) && (hasVerb(sql, "SELECT") || hasVerb(sql, "WITH"))
+	ok := !writing.MatchString(literal.ReplaceAllString(sql, "''")) && (hasVerb(sql, "SELECT") || hasVerb(sql, "WITH"))
 	t.m.Store(sql, ok)
 	return ok
 }

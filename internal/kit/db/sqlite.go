@@ -99,6 +99,9 @@ func (d *sqliteDB) execMany(context.Context, string, [][]any) (int64, error) {
 }
 
 func (d *sqliteDB) write(ctx context.Context, fn func(conn) error) (err error) {
+	if err := ctx.Err(); err != nil {
+		return err // the choice below is by chance when the turn is free
+	}
 	select {
 	case <-d.turn:
 	case <-ctx.Done():
