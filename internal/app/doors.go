@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"net/netip"
 	"path/filepath"
 	"strings"
 
@@ -96,9 +97,12 @@ func (a *App) mediaURL(m media.Attachment) string {
 	return a.doors.render.Asset(m.File)
 }
 
-// mailDomain is the local domain without a port, as addresses have it.
+// mailDomain is the local domain without a port, as mail addresses have it: they have neither IP addresses nor names without a dot.
 func (a *App) mailDomain() string {
 	host, _, _ := strings.Cut(a.Config.LocalDomain, ":")
+	if _, err := netip.ParseAddr(host); err == nil {
+		return "localhost.localdomain"
+	}
 	if !strings.Contains(host, ".") {
 		return host + ".localdomain"
 	}
