@@ -293,3 +293,21 @@ func isURL(v string) error {
 	}
 	return within(2000)(v)
 }
+
+// Value is a setting's value as text, by its name; empty for a name that is none.
+func (i Instance) Value(name string) string {
+	for _, d := range definitions() {
+		if d.Name != name {
+			continue
+		}
+		switch v := d.in(&i).(type) {
+		case *string:
+			return *v
+		case *bool:
+			return strconv.FormatBool(*v)
+		case *int:
+			return strconv.Itoa(*v)
+		}
+	}
+	return ""
+}

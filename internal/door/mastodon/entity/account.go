@@ -52,7 +52,7 @@ type Account struct {
 	Suspended         bool            `json:"suspended,omitempty"`
 	Limited           bool            `json:"limited,omitempty"`
 	Emojis            []CustomEmoji   `json:"emojis"`
-	Roles             []AccountRole   `json:"roles,omitempty"`
+	Roles             *[]AccountRole  `json:"roles,omitempty"`
 	Fields            []Field         `json:"fields"`
 }
 
@@ -210,7 +210,7 @@ func (r *Renderer) renderAccounts(ctx context.Context, q db.Q, found map[account
 	for id, a := range found {
 		e := r.account(a, links)
 		if role, ok := roles[id]; ok {
-			e.Roles = []AccountRole{role}
+			e.Roles = &[]AccountRole{role}
 		}
 		if to := found[a.MovedToID]; to != nil {
 			e.Moved = r.account(to, links)
@@ -277,7 +277,7 @@ func (r *Renderer) account(a *accounts.Account, links map[string]text.MentionLin
 		Memorial:        a.Memorial, Limited: a.Silenced(), Emojis: []CustomEmoji{}, Fields: []Field{},
 	}
 	if a.Local() {
-		e.Noindex = new(!a.Indexable)
+		e.Noindex, e.Roles = new(!a.Indexable), &[]AccountRole{}
 	}
 	if a.Suspended() {
 		e.Suspended = true

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/filters"
 	"github.com/gomph/gomph/internal/domain/media"
 	"github.com/gomph/gomph/internal/domain/relations"
 	"github.com/gomph/gomph/internal/domain/settings"
@@ -25,8 +26,8 @@ type Deps struct {
 	Relations *relations.Service
 	Statuses  *statuses.Service
 	Media     *media.Service
-	// Filters finds what hides posts from a viewer; nil for nothing.
-	Filters Filters
+	// Filters are what people do not want to read; nil for none.
+	Filters *filters.Service
 	// Roles names the roles that a profile shows; nil for none.
 	Roles Roles
 }

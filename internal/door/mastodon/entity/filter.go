@@ -1,11 +1,9 @@
 package entity
 
 import (
-	"context"
-
-	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/filters"
 	"github.com/gomph/gomph/internal/domain/statuses"
-	"github.com/gomph/gomph/internal/kit/db"
+	"github.com/gomph/gomph/internal/kit/ids"
 )
 
 // FilterResult is a filter that a post matches.
@@ -15,15 +13,15 @@ type FilterResult struct {
 	StatusMatches  []string `json:"status_matches"`
 }
 
-// Filter is what someone does not want to read.
+// Filter is what someone does not want to read. Within a FilterResult it is without its keywords and statuses.
 type Filter struct {
-	ID           string          `json:"id"`
-	Title        string          `json:"title"`
-	Context      []string        `json:"context"`
-	ExpiresAt    *string         `json:"expires_at"`
-	FilterAction string          `json:"filter_action"`
-	Keywords     []FilterKeyword `json:"keywords,omitempty"`
-	Statuses     []FilterStatus  `json:"statuses,omitempty"`
+	ID           string           `json:"id"`
+	Title        string           `json:"title"`
+	Context      []string         `json:"context"`
+	ExpiresAt    *string          `json:"expires_at"`
+	FilterAction string           `json:"filter_action"`
+	Keywords     *[]FilterKeyword `json:"keywords,omitempty"`
+	Statuses     *[]FilterStatus  `json:"statuses,omitempty"`
 }
 
 // FilterKeyword is a word or phrase of a filter.
@@ -39,33 +37,61 @@ type FilterStatus struct {
 	StatusID string `json:"status_id"`
 }
 
-// Filters finds what hides posts from people.
-type Filters interface {
-	// For gives a person's filters, ready to ask many times.
-	For(ctx context.Context, q db.Q, me accounts.ID) (FilterSet, error)
+// NewFilter renders a filter with all that is in it.
+func NewFilter(f *filters.Filter) Filter {
+	e := filterRule(f)
+	keywords, posts := make([]FilterKeyword, 0, len(f.Keywords)), make([]FilterStatus, 0, len(f.Statuses))
+	for _, k := range f.Keywords {
+		keywords = append(keywords, NewFilterKeyword(k))
+	}
+	for _, s := range f.Statuses {
+		posts = append(posts, NewFilterStatus(s))
+	}
+	e.Keywords, e.Statuses = &keywords, &posts
+	return e
 }
 
-// FilterSet is one person's filters.
-type FilterSet interface {
-	// Match gives the filters that a post matches in a context ("" for any), and whether it is to be left out altogether.
-	Match(filterContext string, p *statuses.Parts, s *statuses.Status) (results []FilterResult, hidden bool)
+func filterRule(f *filters.Filter) Filter {
+	return Filter{ID: ids.Format(f.ID), Title: f.Title, Context: list(f.Context), ExpiresAt: stampOrNil(f.ExpiresAt), FilterAction: f.Action}
 }
 
-type matcher func(*statuses.Parts, *statuses.Status) ([]FilterResult, bool)
+// NewFilterKeyword renders a keyword.
+func NewFilterKeyword(k filters.Keyword) FilterKeyword {
+	return FilterKeyword{ids.Format(k.ID), k.Keyword, k.WholeWord}
+}
 
-func (r *Renderer) matcher(ctx context.Context, q db.Q, viewer accounts.ID, filterContext string) (matcher, error) {
-	none := func(*statuses.Parts, *statuses.Status) ([]FilterResult, bool) { return nil, false }
-	if viewer == 0 || r.Filters == nil {
-		return none, nil
+// NewFilterStatus renders a post of a filter.
+func NewFilterStatus(s filters.Status) FilterStatus {
+	return FilterStatus{ids.Format(s.ID), ids.Format(s.StatusID)}
+}
+
+// V1Filter is a word of a filter, as the first filter API shows it.
+type V1Filter struct {
+	ID           string   `json:"id"`
+	Phrase       string   `json:"phrase"`
+	Context      []string `json:"context"`
+	ExpiresAt    *string  `json:"expires_at"`
+	Irreversible bool     `json:"irreversible"`
+	WholeWord    bool     `json:"whole_word"`
+}
+
+// NewV1Filter renders a filter as the first filter API shows it.
+func NewV1Filter(f filters.V1) V1Filter {
+	return V1Filter{ids.Format(f.ID), f.Phrase, list(f.Context), stampOrNil(f.ExpiresAt), f.Irreversible, f.WholeWord}
+}
+
+// filtered lists the viewer's filters that a post matches.
+func (v *view) filtered(s *statuses.Status) []FilterResult {
+	out := []FilterResult{}
+	if v.filters.Empty() {
+		return out
 	}
-	set, err := r.Filters.For(ctx, q, viewer)
-	if err != nil || set == nil {
-		return none, err
-	}
-	return func(p *statuses.Parts, s *statuses.Status) ([]FilterResult, bool) {
-		if s.AccountID == viewer {
-			return nil, false
+	for _, m := range v.filters.Apply(v.place, filters.TextOf(v.parts, s), s.ID) {
+		r := FilterResult{Filter: filterRule(m.Filter), KeywordMatches: m.KeywordMatches}
+		for _, id := range m.StatusMatches {
+			r.StatusMatches = append(r.StatusMatches, ids.Format(id))
 		}
-		return set.Match(filterContext, p, s)
-	}, nil
+		out = append(out, r)
+	}
+	return out
 }

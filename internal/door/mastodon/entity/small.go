@@ -149,23 +149,3 @@ type Conversation struct {
 	Accounts   []*Account `json:"accounts"`
 	LastStatus *Status    `json:"last_status"`
 }
-
-// Notification tells someone that something happened.
-type Notification struct {
-	ID        string   `json:"id"`
-	Type      string   `json:"type"`
-	GroupKey  string   `json:"group_key"`
-	CreatedAt string   `json:"created_at"`
-	Account   *Account `json:"account"`
-	Status    *Status  `json:"status,omitempty"`
-}
-
-// V1Filter is a word of a filter, as the first filter API shows it.
-type V1Filter struct {
-	ID           string   `json:"id"`
-	Phrase       string   `json:"phrase"`
-	Context      []string `json:"context"`
-	ExpiresAt    *string  `json:"expires_at"`
-	Irreversible bool     `json:"irreversible"`
-	WholeWord    bool     `json:"whole_word"`
-}

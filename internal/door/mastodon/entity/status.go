@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/filters"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/ids"
@@ -116,9 +117,9 @@ type EditedOption struct {
 	Title string `json:"title"`
 }
 
-// Statuses renders posts for a viewer (0 for anybody) in the order asked for. What the viewer may not see is left out, and so
-// is what the viewer hides by a filter in the given context ("" applies none; Filtered still tells). The number of statements
-// does not grow with the list.
+// Statuses renders posts for a viewer (0 for anybody) in the order asked for. What the viewer may not see is left out. The
+// viewer's filters for a place ("home", "public", …; "" asks all of them, as Mastodon's API does) are told with each post. The
+// number of statements does not grow with the list.
 func (r *Renderer) Statuses(ctx context.Context, q db.Q, viewer accounts.ID, order []statuses.ID, filterContext string) ([]*Status, error) {
 	out := make([]*Status, 0, len(order))
 	if len(order) == 0 {
@@ -132,11 +133,12 @@ func (r *Renderer) Statuses(ctx context.Context, q db.Q, viewer accounts.ID, ord
 	if err != nil {
 		return nil, err
 	}
-	match, err := r.matcher(ctx, q, viewer, filterContext)
-	if err != nil {
-		return nil, err
+	v := &view{Renderer: r, viewer: viewer, parts: parts, people: people, place: filterContext}
+	if r.Filters != nil && viewer != 0 {
+		if v.filters, err = r.Filters.For(ctx, q, viewer); err != nil {
+			return nil, err
+		}
 	}
-	v := &view{Renderer: r, viewer: viewer, parts: parts, people: people, match: match}
 	for _, id := range order {
 		if s := v.status(id); s != nil {
 			out = append(out, s)
@@ -157,10 +159,11 @@ func (r *Renderer) Status(ctx context.Context, q db.Q, viewer accounts.ID, id st
 // view is a list of posts on its way to one viewer.
 type view struct {
 	*Renderer
-	viewer accounts.ID
-	parts  *statuses.Parts
-	people map[accounts.ID]*Account
-	match  matcher
+	viewer  accounts.ID
+	parts   *statuses.Parts
+	people  map[accounts.ID]*Account
+	filters *filters.Set
+	place   string
 }
 
 // status renders a post; nil for one that is absent or hidden.
@@ -188,11 +191,7 @@ func (v *view) status(id statuses.ID) *Status {
 		e.Acts.Filtered = e.Reblog.Acts.Filtered
 		return e
 	}
-	results, hidden := v.match(v.parts, s)
-	if hidden {
-		return nil
-	}
-	e.Acts.Filtered = list(results)
+	e.Acts.Filtered = v.filtered(s)
 	return e
 }
 
