@@ -97,14 +97,11 @@ func (a *App) mediaURL(m media.Attachment) string {
 	return a.doors.render.Asset(m.File)
 }
 
-// mailDomain is the local domain without a port, as mail addresses have it: they have neither IP addresses nor names without a dot.
+// mailDomain is the local domain as mail addresses have it, or a stand-in where that is none.
 func (a *App) mailDomain() string {
 	host, _, _ := strings.Cut(a.Config.LocalDomain, ":")
-	if _, err := netip.ParseAddr(host); err == nil {
+	if _, err := netip.ParseAddr(host); err == nil || !strings.Contains(host, ".") {
 		return "localhost.localdomain"
-	}
-	if !strings.Contains(host, ".") {
-		return host + ".localdomain"
 	}
 	return host
 }
