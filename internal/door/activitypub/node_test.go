@@ -2,6 +2,7 @@ package activitypub_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -86,7 +87,8 @@ func build(t *testing.T, d *db.DB, c *clock.Fake, site settings.Site) *node {
 	n.accounts = accounts.New(accounts.Deps{DB: d, Jobs: n.jobs, IDs: source, Clock: c, Site: site})
 	n.relations = relations.New(relations.Deps{DB: d, Jobs: n.jobs, IDs: source, Clock: c, Accounts: n.accounts})
 	files := media.New(d, source, c)
-	client := fetch.New(fetch.Options{AllowPrivate: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, UserAgent: "Gomph test", Clock: c, AllowHTTP: true})
+	client := fetch.New(fetch.Options{AllowPrivate: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, UserAgent: "Gomph test", Clock: c, AllowHTTP: true,
+		Lookup: func(context.Context, string) ([]netip.Addr, error) { return nil, errors.New("tests look no names up") }})
 	t.Cleanup(client.Close)
 	store := cache.NewLocalAt(8<<20, c)
 	t.Cleanup(func() { _ = store.Close() })

@@ -1,8 +1,12 @@
 package activitypub_test
 
 import (
+	"encoding/json"
+	"maps"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -148,4 +152,60 @@ func (s *sample) checkActor() {
 	if errs.IsNotFound(err) || a.DisplayName != "Bob the second" || !a.Locked || a.Note != "<p>Builder</p>" || len(a.Fields) != 1 || a.SharedInboxURL != "https://mastodon.example/inbox" {
 		s.t.Errorf("the actor is %+v (%v)", a, err)
 	}
+}
+
+// TestMutatedSamples performs activities with parts missing, doubled, or of another type (INB-10). None may crash the worker.
+func TestMutatedSamples(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/*/*.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSample(t, dbtest.SQLite(t), "testdata/mastodon")
+	random := rand.New(rand.NewPCG(1, 2))
+	odd := []any{nil, true, 7.5, "", "x", "https://[bad", s.alice.URI, s.sender.URI, []any{}, map[string]any{}, []any{nil, 7.5, map[string]any{"id": s.alice.URI}}, strings.Repeat("a", 5000)}
+	for _, file := range files {
+		body, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := strings.NewReplacer("{{status}}", s.post.URI, "{{follow}}", s.follow, "{{key}}", "PEM").Replace(string(body))
+		for range 40 {
+			var d map[string]any
+			if err := json.Unmarshal([]byte(text), &d); err != nil {
+				t.Fatal(err)
+			}
+			mutate(random, d, odd)
+			d["actor"] = s.sender.URI
+			mutated, err := json.Marshal(d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			// What fails is tried again by the queue; here it only must not crash, and must not touch what is ours.
+			_ = s.Perform(ctx(), activitypub.Received{ActorID: s.sender.ID, Body: string(mutated)})
+		}
+	}
+	post, err := s.statuses.Any(ctx(), s.db, s.post.ID)
+	s.must(err)
+	if !post.DeletedAt.IsZero() || post.Content != s.post.Content {
+		t.Errorf("a post of ours became %+v", post)
+	}
+}
+
+// mutate gives one property, here or deeper down, another value.
+func mutate(random *rand.Rand, d map[string]any, odd []any) {
+	keys := slices.Sorted(maps.Keys(d))
+	if len(keys) == 0 {
+		return
+	}
+	key := keys[random.IntN(len(keys))]
+	if inner, ok := d[key].(map[string]any); ok && random.IntN(3) > 0 {
+		mutate(random, inner, odd)
+		return
+	}
+	if random.IntN(4) == 0 {
+		d[key] = []any{d[key], d[key]}
+		return
+	}
+	d[key] = odd[random.IntN(len(odd))]
 }
