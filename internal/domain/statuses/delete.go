@@ -72,6 +72,10 @@ func (s *Service) remove(ctx context.Context, tx *db.Tx, st *Status) error {
 		return err
 	}
 	if !st.Reblog() {
+		// What answered it answers nothing now, as in Mastodon.
+		if _, err := tx.Exec(ctx, "UPDATE statuses SET in_reply_to_id = 0 WHERE in_reply_to_id = $1 AND in_reply_to_id <> 0", st.ID); err != nil {
+			return err
+		}
 		boosters, err := db.Column[accounts.ID](ctx, tx, "UPDATE statuses SET deleted_at = $1 WHERE reblog_of_id = $2 AND reblog_of_id <> 0 AND deleted_at = 0 RETURNING account_id", now, st.ID)
 		if err != nil {
 			return err
