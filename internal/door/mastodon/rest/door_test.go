@@ -29,6 +29,7 @@ import (
 	"github.com/gomph/gomph/internal/kit/errs"
 	"github.com/gomph/gomph/internal/kit/ids"
 	"github.com/gomph/gomph/internal/kit/limit"
+	"github.com/gomph/gomph/internal/kit/pubsub"
 	"github.com/gomph/gomph/internal/testkit/make"
 )
 
@@ -43,6 +44,7 @@ type door struct {
 	keys    map[string]key
 	finder  *finder
 	limiter *limit.Limiter
+	ctx     context.Context
 }
 
 // key is what a bearer opens.
@@ -72,13 +74,15 @@ func (d *door) Authenticate(ctx context.Context, bearer string) (*access.Token, 
 // sqlFeeds computes timelines from SQL.
 type sqlFeeds struct{ w *make.World }
 
-func (f sqlFeeds) Home(ctx context.Context, me accounts.ID, p db.Page) ([]statuses.ID, error) {
-	return f.w.Statuses.HomeOf(ctx, f.w.DB, me, p)
+func (f sqlFeeds) Home(ctx context.Context, q db.Q, me accounts.ID, p db.Page) ([]statuses.ID, error) {
+	return f.w.Statuses.HomeOf(ctx, q, me, p)
 }
 
-func (f sqlFeeds) List(ctx context.Context, _ accounts.ID, list int64, p db.Page) ([]statuses.ID, error) {
-	return f.w.Statuses.ListOf(ctx, f.w.DB, list, p)
+func (f sqlFeeds) List(ctx context.Context, q db.Q, _ accounts.ID, list int64, p db.Page) ([]statuses.ID, error) {
+	return f.w.Statuses.ListOf(ctx, q, list, p)
 }
+
+func (f sqlFeeds) Own(context.Context, *statuses.Status) {}
 
 // finder stands for the rest of the world.
 type finder struct {
@@ -99,9 +103,9 @@ func (f *finder) Find(_ context.Context, query string) (*accounts.Account, *stat
 func open(t *testing.T, d *db.DB, change ...func(*api.Deps)) *door {
 	t.Helper()
 	w := make.New(t, d)
-	o := &door{World: w, t: t, keys: map[string]key{}, finder: &finder{err: errs.NotFound()}}
+	o := &door{World: w, t: t, ctx: context.Background(), keys: map[string]key{}, finder: &finder{err: errs.NotFound()}}
 	config := settings.New(settings.Deps{DB: d, IDs: w.IDs, Clock: w.Clock, Site: w.Site})
-	o.access = access.New(access.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Site: w.Site, Settings: config, Accounts: w.Accounts})
+	o.access = access.New(access.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Site: w.Site, Settings: config, Accounts: w.Accounts, Bus: pubsub.NewLocal()})
 	filter := filters.New(filters.Deps{DB: d, IDs: w.IDs, Clock: w.Clock, Statuses: w.Statuses})
 	o.notices = notifications.New(notifications.Deps{DB: d, IDs: w.IDs, Clock: w.Clock, Accounts: w.Accounts, Relations: w.Relations, Statuses: w.Statuses})
 	files, err := blob.OpenDisk(t.TempDir())
@@ -234,7 +238,7 @@ func encode(t *testing.T, body any) (io.Reader, string) {
 func (d *door) call(method, path string, as *who, body any, headers ...string) *reply {
 	d.t.Helper()
 	r, kind := encode(d.t, body)
-	req := httptest.NewRequestWithContext(d.Ctx(), method, "https://local.example"+path, r)
+	req := httptest.NewRequestWithContext(d.ctx, method, "https://local.example"+path, r)
 	if kind != "" {
 		req.Header.Set("Content-Type", kind)
 	}

@@ -48,8 +48,10 @@ type Conversations interface {
 
 // Feeds gives the timelines that are kept for people.
 type Feeds interface {
-	Home(ctx context.Context, me accounts.ID, p db.Page) ([]statuses.ID, error)
-	List(ctx context.Context, me accounts.ID, list int64, p db.Page) ([]statuses.ID, error)
+	Home(ctx context.Context, q db.Q, me accounts.ID, p db.Page) ([]statuses.ID, error)
+	List(ctx context.Context, q db.Q, me accounts.ID, list int64, p db.Page) ([]statuses.ID, error)
+	// Own puts a person's new post on its own home timeline at once.
+	Own(ctx context.Context, st *statuses.Status)
 }
 
 // Deps is what the endpoints stand on.

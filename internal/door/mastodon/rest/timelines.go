@@ -15,7 +15,7 @@ import (
 )
 
 func (a *API) homeTimeline(w http.ResponseWriter, r *api.Request) error {
-	page, err := a.Feeds.Home(r.Context(), r.Viewer(), httpio.Paging(r.Params, 20, 40))
+	page, err := a.Feeds.Home(r.Context(), a.DB, r.Viewer(), httpio.Paging(r.Params, 20, 40))
 	if err != nil {
 		return err
 	}
@@ -27,7 +27,7 @@ func (a *API) listTimeline(w http.ResponseWriter, r *api.Request) error {
 	if err != nil {
 		return err
 	}
-	page, err := a.Feeds.List(r.Context(), r.Viewer(), l.ID, httpio.Paging(r.Params, 20, 40))
+	page, err := a.Feeds.List(r.Context(), a.DB, r.Viewer(), l.ID, httpio.Paging(r.Params, 20, 40))
 	if err != nil {
 		return err
 	}
