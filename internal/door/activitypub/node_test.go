@@ -3,6 +3,7 @@ package activitypub_test
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strings"
@@ -211,3 +212,12 @@ func (n *node) count(sql string, args ...any) int64 {
 	return v
 }
 
+// serve answers a request in this goroutine.
+func serve(n *node, req *http.Request) *httptest.ResponseRecorder {
+	mux := chi.NewRouter()
+	mux.Use(n.Negotiate)
+	n.Mount(mux)
+	w := httptest.NewRecorder()
+	mux.ServeHTTP(w, req)
+	return w
+}

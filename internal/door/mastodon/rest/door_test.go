@@ -16,6 +16,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/feeds"
 	"github.com/gomph/gomph/internal/domain/filters"
 	"github.com/gomph/gomph/internal/domain/notifications"
 	"github.com/gomph/gomph/internal/domain/settings"
@@ -41,6 +42,7 @@ type door struct {
 	routes  []api.Route
 	access  *access.Service
 	notices *notifications.Service
+	feeds   *feeds.Service
 	keys    map[string]key
 	finder  *finder
 	limiter *limit.Limiter
@@ -71,19 +73,6 @@ func (d *door) Authenticate(ctx context.Context, bearer string) (*access.Token, 
 	return k.token, u, a, err
 }
 
-// sqlFeeds computes timelines from SQL.
-type sqlFeeds struct{ w *make.World }
-
-func (f sqlFeeds) Home(ctx context.Context, q db.Q, me accounts.ID, p db.Page) ([]statuses.ID, error) {
-	return f.w.Statuses.HomeOf(ctx, q, me, p)
-}
-
-func (f sqlFeeds) List(ctx context.Context, q db.Q, _ accounts.ID, list int64, p db.Page) ([]statuses.ID, error) {
-	return f.w.Statuses.ListOf(ctx, q, list, p)
-}
-
-func (f sqlFeeds) Own(context.Context, *statuses.Status) {}
-
 // finder stands for the rest of the world.
 type finder struct {
 	account *accounts.Account
@@ -108,13 +97,15 @@ func open(t *testing.T, d *db.DB, change ...func(*api.Deps)) *door {
 	o.access = access.New(access.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Site: w.Site, Settings: config, Accounts: w.Accounts, Bus: pubsub.NewLocal()})
 	filter := filters.New(filters.Deps{DB: d, IDs: w.IDs, Clock: w.Clock, Statuses: w.Statuses})
 	o.notices = notifications.New(notifications.Deps{DB: d, IDs: w.IDs, Clock: w.Clock, Accounts: w.Accounts, Relations: w.Relations, Statuses: w.Statuses})
+	o.feeds = feeds.New(feeds.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Accounts: w.Accounts, Relations: w.Relations, Statuses: w.Statuses,
+		Cache: cache.NewLocalAt(8<<20, w.Clock), Bus: pubsub.NewLocal()})
 	files, err := blob.OpenDisk(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = files.Close() })
 	a := rest.New(rest.Deps{DB: d, Clock: w.Clock, Site: w.Site, Settings: config, Access: o.access, Accounts: w.Accounts, Relations: w.Relations, Instances: w.Instances,
-		Statuses: w.Statuses, Media: w.Media, Filters: filter, Notifications: o.notices, Feeds: sqlFeeds{w}, Files: files, Finder: o.finder, Version: "1.0.0",
+		Statuses: w.Statuses, Media: w.Media, Filters: filter, Notifications: o.notices, Feeds: o.feeds, Files: files, Finder: o.finder, Version: "1.0.0",
 		Render: entity.New(entity.Deps{Site: w.Site, Clock: w.Clock, Accounts: w.Accounts, Relations: w.Relations, Statuses: w.Statuses, Media: w.Media, Filters: filter})})
 	o.routes = a.Routes()
 	o.limiter = limit.New(cache.NewLocalAt(1<<20, w.Clock), w.Clock, nil)
