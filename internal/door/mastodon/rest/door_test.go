@@ -37,7 +37,7 @@ import (
 // door is the whole API on a world, as clients see it.
 type door struct {
 	*make.World
-	t       *testing.T
+	t       testing.TB
 	h       http.Handler
 	routes  []api.Route
 	access  *access.Service
@@ -91,11 +91,16 @@ func (f *finder) Find(_ context.Context, query string) (*accounts.Account, *stat
 
 func open(t *testing.T, d *db.DB, change ...func(*api.Deps)) *door {
 	t.Helper()
+	return openWith(t, d, change...)
+}
+
+func openWith(t testing.TB, d *db.DB, change ...func(*api.Deps)) *door {
+	t.Helper()
 	w := make.New(t, d)
 	o := &door{World: w, t: t, ctx: context.Background(), keys: map[string]key{}, finder: &finder{err: errs.NotFound()}}
 	config := settings.New(settings.Deps{DB: d, IDs: w.IDs, Clock: w.Clock, Site: w.Site})
 	o.access = access.New(access.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Site: w.Site, Settings: config, Accounts: w.Accounts, Bus: pubsub.NewLocal()})
-	filter := filters.New(filters.Deps{DB: d, IDs: w.IDs, Clock: w.Clock, Statuses: w.Statuses})
+	filter := filters.New(filters.Deps{DB: d, IDs: w.IDs, Clock: w.Clock, Statuses: w.Statuses, Bus: pubsub.NewLocal()})
 	o.notices = notifications.New(notifications.Deps{DB: d, IDs: w.IDs, Clock: w.Clock, Accounts: w.Accounts, Relations: w.Relations, Statuses: w.Statuses})
 	o.feeds = feeds.New(feeds.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Accounts: w.Accounts, Relations: w.Relations, Statuses: w.Statuses,
 		Cache: cache.NewLocalAt(8<<20, w.Clock), Bus: pubsub.NewLocal()})
@@ -121,7 +126,7 @@ func open(t *testing.T, d *db.DB, change ...func(*api.Deps)) *door {
 }
 
 // testWriter puts what the server logs with the test that failed.
-type testWriter struct{ t *testing.T }
+type testWriter struct{ t testing.TB }
 
 func (w testWriter) Write(b []byte) (int, error) {
 	w.t.Logf("%s", b)
@@ -180,7 +185,7 @@ func (d *door) again(w *who) *accounts.Account {
 
 // reply is an answer, already held against the tables.
 type reply struct {
-	t      *testing.T
+	t      testing.TB
 	name   string
 	code   int
 	header http.Header
@@ -196,7 +201,7 @@ type upload struct {
 	files  map[string][]byte
 }
 
-func encode(t *testing.T, body any) (io.Reader, string) {
+func encode(t testing.TB, body any) (io.Reader, string) {
 	t.Helper()
 	switch b := body.(type) {
 	case nil:
@@ -302,7 +307,7 @@ func (r *reply) at(path string) any {
 	return dig(r.t, v, path)
 }
 
-func dig(t *testing.T, v any, path string) any {
+func dig(t testing.TB, v any, path string) any {
 	t.Helper()
 	for part := range strings.SplitSeq(path, ".") {
 		switch x := v.(type) {
