@@ -43,6 +43,7 @@ type door struct {
 	access  *access.Service
 	notices *notifications.Service
 	feeds   *feeds.Service
+	render  *entity.Renderer
 	keys    map[string]key
 	finder  *finder
 	limiter *limit.Limiter
@@ -104,6 +105,7 @@ func openWith(t testing.TB, d *db.DB, change ...func(*api.Deps)) *door {
 	o.notices = notifications.New(notifications.Deps{DB: d, IDs: w.IDs, Clock: w.Clock, Accounts: w.Accounts, Relations: w.Relations, Statuses: w.Statuses})
 	o.feeds = feeds.New(feeds.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Accounts: w.Accounts, Relations: w.Relations, Statuses: w.Statuses,
 		Cache: cache.NewLocalAt(8<<20, w.Clock), Bus: pubsub.NewLocal()})
+	o.render = entity.New(entity.Deps{Site: w.Site, Clock: w.Clock, Accounts: w.Accounts, Relations: w.Relations, Statuses: w.Statuses, Media: w.Media, Filters: filter})
 	files, err := blob.OpenDisk(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -111,7 +113,7 @@ func openWith(t testing.TB, d *db.DB, change ...func(*api.Deps)) *door {
 	t.Cleanup(func() { _ = files.Close() })
 	a := rest.New(rest.Deps{DB: d, Clock: w.Clock, Site: w.Site, Settings: config, Access: o.access, Accounts: w.Accounts, Relations: w.Relations, Instances: w.Instances,
 		Statuses: w.Statuses, Media: w.Media, Filters: filter, Notifications: o.notices, Feeds: o.feeds, Files: files, Finder: o.finder, Version: "1.0.0",
-		Render: entity.New(entity.Deps{Site: w.Site, Clock: w.Clock, Accounts: w.Accounts, Relations: w.Relations, Statuses: w.Statuses, Media: w.Media, Filters: filter})})
+		Render: o.render})
 	o.routes = a.Routes()
 	o.limiter = limit.New(cache.NewLocalAt(1<<20, w.Clock), w.Clock, nil)
 	deps := api.Deps{Auth: o, Log: slog.New(slog.NewTextHandler(testWriter{t}, nil))}
