@@ -90,7 +90,7 @@ func (s *Service) ByURL(ctx context.Context, q db.Q, url string) (*Status, error
 // Tombstoned reports whether its author deleted a post, a boost or a like, which must not come back. Author 0 asks for anybody's
 // word: enough for not fetching it.
 func (s *Service) Tombstoned(ctx context.Context, q db.Q, uri string, author accounts.ID) (bool, error) {
-	return db.Exists(ctx, q, "SELECT 1 FROM tombstones WHERE uri = $1 AND ($2 = 0 OR account_id = $2)", uri, author)
+	return db.Exists(ctx, q, "SELECT 1 FROM tombstones WHERE uri = $1 AND (CAST($2 AS BIGINT) = 0 OR account_id = $2)", uri, author)
 }
 
 // ConversationURI is the name of a thread that began on another server, empty for one that began here.
