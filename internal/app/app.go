@@ -2,12 +2,7 @@
 package app
 
 import (
-	"context"
 	"io"
-	"net/http"
-	"time"
-
-	"github.com/go-chi/chi/v5"
 
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/accounts"
@@ -20,8 +15,6 @@ import (
 	"github.com/gomph/gomph/internal/domain/settings"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/door/activitypub"
-	"github.com/gomph/gomph/internal/kit/config"
-	"github.com/gomph/gomph/internal/kit/jobs"
 	"github.com/gomph/gomph/internal/kit/metric"
 )
 

@@ -151,7 +151,7 @@ func (a *App) about(ctx context.Context) (activitypub.About, error) {
 	if err != nil {
 		return activitypub.About{}, err
 	}
-	out := activitypub.About{Name: i.Title, Description: i.ShortDescription, OpenRegistrations: i.Open() && !i.Approval()}
+	out := activitypub.About{Name: i.Title, Description: i.Description, OpenRegistrations: i.Open() && !i.Approval()}
 	if out.Users, err = a.Accounts.LocalCount(ctx, a.DB); err != nil {
 		return out, err
 	}

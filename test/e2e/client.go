@@ -203,3 +203,8 @@ func (p Person) Post(path string, body, into any) {
 		answer.Into(into)
 	}
 }
+
+func decodeBody(answer *http.Response, into any) error {
+	defer answer.Body.Close()
+	return json.NewDecoder(io.LimitReader(answer.Body, pageLimit)).Decode(into)
+}

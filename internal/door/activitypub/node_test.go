@@ -3,6 +3,7 @@ package activitypub_test
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strings"
@@ -209,4 +210,14 @@ func (n *node) count(sql string, args ...any) int64 {
 	v, err := db.Value[int64](ctx(), n.db, sql, args...)
 	n.must(err)
 	return v
+}
+
+// serve answers a request in this goroutine.
+func serve(n *node, req *http.Request) *httptest.ResponseRecorder {
+	mux := chi.NewRouter()
+	mux.Use(n.Negotiate)
+	n.Mount(mux)
+	w := httptest.NewRecorder()
+	mux.ServeHTTP(w, req)
+	return w
 }

@@ -23,6 +23,8 @@ const (
 	claimAtOnce = 64
 	// bookkeepingPatience is how long the end of a job is tried to be written while the database does not answer.
 	bookkeepingPatience = 5 * time.Second
+	// stopPatience is how long jobs whose context ended have until they are left behind.
+	stopPatience = 2 * time.Second
 )
 
 // Share is a queue's part in a worker.
@@ -77,7 +79,9 @@ type worker struct {
 	lanes   map[string]int
 	busy    int
 	done    []ended
-	wg      sync.WaitGroup
+	// stopping says that what ends from now on was made to.
+	stopping bool
+	wg       sync.WaitGroup
 }
 
 // Work runs jobs until ctx ends; then it takes no more, lets those that run finish within Drain, gives back the rest, and
@@ -139,8 +143,15 @@ func (w *worker) drain(ctx context.Context, stopJobs func()) error {
 	select {
 	case <-finished:
 	case <-time.After(w.Drain):
+		w.mu.Lock()
+		w.stopping = true
+		w.mu.Unlock()
 		stopJobs()
-		<-finished
+		select {
+		case <-finished:
+		case <-time.After(stopPatience):
+			w.Log.Error("jobs do not stop; they run again elsewhere", "jobs", w.running)
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, bookkeepingPatience)
 	defer cancel()
@@ -172,16 +183,16 @@ func (w *worker) round(ctx, jobCtx context.Context) (more bool, err error) {
 		if err := w.writeEnds(ctx, tx, ends); err != nil {
 			return err
 		}
-		left := min(free, claimAtOnce)
+		left, room := min(free, claimAtOnce), w.laneRoom()
 		for _, q := range ready {
 			n := left
-			if c := w.capOf(q); c > 0 {
+			if c := w.capOf(q); c != 0 {
 				n = min(n, c)
 			}
 			if n <= 0 {
 				continue
 			}
-			part, err := w.claim(ctx, tx, q, n)
+			part, err := w.claim(ctx, tx, q, n, room)
 			if err != nil {
 				return err
 			}
@@ -253,7 +264,7 @@ func shuffle(s []Share) {
 	}
 }
 
-// capOf is how many more slots a queue may take; 0 when there is no cap.
+// capOf is how many more slots a queue may take; 0 when there is no cap, -1 when it has them all.
 func (w *worker) capOf(q Queue) int {
 	for _, s := range w.Queues {
 		if s.Queue == q && s.Cap > 0 {
@@ -268,27 +279,43 @@ func (w *worker) capOf(q Queue) int {
 	return 0
 }
 
-// laneCap is how many slots one lane may hold: a host that hangs must not take them all (requirement A5).
-func (w *worker) laneCap() int { return max(2, w.Slots/20) }
-
-func (w *worker) fullLanes() []string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	full := []string{}
-	for lane, n := range w.lanes {
-		if n >= w.laneCap() {
-			full = append(full, lane)
+// claim takes up to n jobs of a queue. Rows are locked first and chosen then, since a lane may only have the slots that are
+// left to it; while it is over them, others behind it are looked for.
+func (w *worker) claim(ctx context.Context, tx *db.Tx, q Queue, n int, room lanes) ([]claimed, error) {
+	var got []claimed
+	for len(got) < n {
+		part, err := db.All(ctx, tx, scanClaimed, `SELECT id, queue, kind, args, lane, attempt, created_at FROM jobs
+WHERE state = 0 AND queue = $1 AND run_at <= $2 AND kind = ANY($3) AND lane <> ALL($4) AND id <> ALL($5) ORDER BY run_at, id LIMIT $6`+tx.SkipLocked(),
+			string(q), w.Clock.Now().UnixMilli(), db.Texts(w.names), db.Texts(room.full()), db.Array(idsOf(got)), n-len(got))
+		if err != nil {
+			return nil, err
+		}
+		passed := false
+		for _, c := range part {
+			if room.take(c.lane) {
+				c.attempt++
+				got = append(got, c)
+			} else {
+				passed = true
+			}
+		}
+		if !passed {
+			break
 		}
 	}
-	return full
+	if len(got) == 0 {
+		return nil, nil
+	}
+	_, err := tx.Exec(ctx, "UPDATE jobs SET state = 1, worker = $1, attempt = attempt + 1 WHERE id = ANY($2)", w.Process.ID, db.Array(idsOf(got)))
+	return got, err
 }
 
-func (w *worker) claim(ctx context.Context, tx *db.Tx, q Queue, n int) ([]claimed, error) {
-	return db.All(ctx, tx, scanClaimed, `UPDATE jobs SET state = 1, worker = $1, attempt = attempt + 1 WHERE id IN (
-  SELECT id FROM jobs WHERE state = 0 AND queue = $2 AND run_at <= $3 AND kind = ANY($4) AND lane <> ALL($5)
-  ORDER BY run_at, id LIMIT $6`+tx.SkipLocked()+`)
-RETURNING id, queue, kind, args, lane, attempt, created_at`,
-		w.Process.ID, string(q), w.Clock.Now().UnixMilli(), db.Texts(w.names), db.Texts(w.fullLanes()), n)
+func idsOf(list []claimed) []int64 {
+	out := make([]int64, len(list))
+	for i, c := range list {
+		out[i] = c.id
+	}
+	return out
 }
 
 func scanClaimed(r db.Row) (claimed, error) {
@@ -322,6 +349,9 @@ func (w *worker) start(ctx context.Context, c claimed) {
 			if w.lanes[c.lane]--; w.lanes[c.lane] == 0 {
 				delete(w.lanes, c.lane)
 			}
+		}
+		if err != nil && w.stopping {
+			err = Later(0, err) // stopped, not failed
 		}
 		if !state.completed && !errors.Is(err, ErrFenced) {
 			w.done = append(w.done, ended{c, err})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/feeds"
 	"github.com/gomph/gomph/internal/domain/filters"
 	"github.com/gomph/gomph/internal/domain/instances"
 	"github.com/gomph/gomph/internal/domain/media"
@@ -31,27 +32,6 @@ type Finder interface {
 	Find(ctx context.Context, query string) (*accounts.Account, *statuses.Status, error)
 }
 
-// Conversation is a thread of direct posts, as one of those in it has it.
-type Conversation struct {
-	ID           int64
-	Participants []accounts.ID
-	LastStatusID statuses.ID
-	Unread       bool
-}
-
-// Conversations keeps threads of direct posts; each belongs to one account.
-type Conversations interface {
-	Conversations(ctx context.Context, q db.Q, me accounts.ID, p db.Page) ([]Conversation, error)
-	SetConversationUnread(ctx context.Context, me accounts.ID, id int64, unread bool) (Conversation, error)
-	DeleteConversation(ctx context.Context, me accounts.ID, id int64) error
-}
-
-// Feeds gives the timelines that are kept for people.
-type Feeds interface {
-	Home(ctx context.Context, me accounts.ID, p db.Page) ([]statuses.ID, error)
-	List(ctx context.Context, me accounts.ID, list int64, p db.Page) ([]statuses.ID, error)
-}
-
 // Deps is what the endpoints stand on.
 type Deps struct {
 	DB            *db.DB
@@ -66,11 +46,9 @@ type Deps struct {
 	Media         *media.Service
 	Filters       *filters.Service
 	Notifications *notifications.Service
-	Feeds         Feeds
-	// Threads is nil where there are no conversations; their endpoints are not there then.
-	Threads Conversations
-	Render  *entity.Renderer
-	Files   blob.Store
+	Feeds         *feeds.Service
+	Render        *entity.Renderer
+	Files         blob.Store
 	// Finder is nil for a server that never looks elsewhere.
 	Finder Finder
 	// Version is this program's, as in "1.2.3".

@@ -127,7 +127,7 @@ func (a *API) timelineRoutes() []api.Route {
 	user := func(method, pattern, scope string, h api.Handler) api.Route {
 		return api.Route{Method: method, Pattern: pattern, Auth: api.User, Scopes: scopes(scope), Handler: h}
 	}
-	routes := []api.Route{
+	return []api.Route{
 		user(get, "/api/v1/timelines/home", "read:statuses", a.homeTimeline),
 		user(get, "/api/v1/timelines/list/{list_id}", "read:lists", a.listTimeline),
 		{Method: get, Pattern: "/api/v1/timelines/public", Auth: api.Optional, Scopes: scopes("read:statuses"), Handler: a.publicTimeline},
@@ -140,16 +140,12 @@ func (a *API) timelineRoutes() []api.Route {
 		user(get, "/api/v1/notifications/{id}", "read:notifications", a.showNotification),
 		user(post, "/api/v1/notifications/clear", "write:notifications", a.clearNotifications),
 		user(post, "/api/v1/notifications/{id}/dismiss", "write:notifications", a.dismissNotification),
-	}
-	if a.Threads == nil {
-		return routes
-	}
-	return append(routes,
+
 		user(get, "/api/v1/conversations", "read:statuses", a.conversations),
 		user(remove, "/api/v1/conversations/{id}", "write:conversations", a.deleteConversation),
 		user(post, "/api/v1/conversations/{id}/read", "write:conversations", a.readConversation(false)),
 		user(post, "/api/v1/conversations/{id}/unread", "write:conversations", a.readConversation(true)),
-	)
+	}
 }
 
 func (a *API) listRoutes() []api.Route {

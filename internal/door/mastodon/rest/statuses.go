@@ -59,6 +59,7 @@ func (a *API) postStatus(w http.ResponseWriter, r *api.Request) error {
 	if err != nil {
 		return err
 	}
+	a.Feeds.Own(r.Context(), st)
 	return a.showStatus(w, r, st.ID)
 }
 

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/feeds"
 	"github.com/gomph/gomph/internal/domain/notifications"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/door/mastodon/api"
@@ -15,7 +16,7 @@ import (
 )
 
 func (a *API) homeTimeline(w http.ResponseWriter, r *api.Request) error {
-	page, err := a.Feeds.Home(r.Context(), r.Viewer(), httpio.Paging(r.Params, 20, 40))
+	page, err := a.Feeds.Home(r.Context(), a.DB, r.Viewer(), httpio.Paging(r.Params, 20, 40))
 	if err != nil {
 		return err
 	}
@@ -27,7 +28,7 @@ func (a *API) listTimeline(w http.ResponseWriter, r *api.Request) error {
 	if err != nil {
 		return err
 	}
-	page, err := a.Feeds.List(r.Context(), r.Viewer(), l.ID, httpio.Paging(r.Params, 20, 40))
+	page, err := a.Feeds.List(r.Context(), a.DB, r.Viewer(), l.ID, httpio.Paging(r.Params, 20, 40))
 	if err != nil {
 		return err
 	}
@@ -188,7 +189,7 @@ func (a *API) unreadNotifications(w http.ResponseWriter, r *api.Request) error {
 // conversations are threads of direct posts; they are paged by their last post.
 func (a *API) conversations(w http.ResponseWriter, r *api.Request) error {
 	p := httpio.Paging(r.Params, 20, 40)
-	list, err := a.Threads.Conversations(r.Context(), a.DB, r.Viewer(), p)
+	list, err := a.Feeds.Conversations(r.Context(), a.DB, r.Viewer(), p)
 	if err != nil {
 		return err
 	}
@@ -206,7 +207,7 @@ func (a *API) conversations(w http.ResponseWriter, r *api.Request) error {
 	return ok(w, out)
 }
 
-func (a *API) renderConversations(r *api.Request, list []Conversation) ([]entity.Conversation, error) {
+func (a *API) renderConversations(r *api.Request, list []feeds.Talk) ([]entity.Conversation, error) {
 	var people []accounts.ID
 	var last []statuses.ID
 	for _, c := range list {
@@ -239,11 +240,11 @@ func (a *API) renderConversations(r *api.Request, list []Conversation) ([]entity
 
 func (a *API) readConversation(unread bool) api.Handler {
 	return func(w http.ResponseWriter, r *api.Request) error {
-		c, err := a.Threads.SetConversationUnread(r.Context(), r.Viewer(), r.ID("id"), unread)
+		c, err := a.Feeds.MarkConversation(r.Context(), r.Viewer(), r.ID("id"), unread)
 		if err != nil {
 			return err
 		}
-		out, err := a.renderConversations(r, []Conversation{c})
+		out, err := a.renderConversations(r, []feeds.Talk{c})
 		if err != nil {
 			return err
 		}
@@ -252,7 +253,7 @@ func (a *API) readConversation(unread bool) api.Handler {
 }
 
 func (a *API) deleteConversation(w http.ResponseWriter, r *api.Request) error {
-	if err := a.Threads.DeleteConversation(r.Context(), r.Viewer(), r.ID("id")); err != nil {
+	if err := a.Feeds.DeleteConversation(r.Context(), r.Viewer(), r.ID("id")); err != nil {
 		return err
 	}
 	return empty(w)
