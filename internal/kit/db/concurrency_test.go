@@ -217,7 +217,8 @@ func TestDeadlocksAreTriedAgain(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if got := names(t, d); got != "n1++ n2++" || runs.Load() != 3 || told.Load() != 2 {
+	// Both may find the deadlock at once.
+	if got := names(t, d); got != "n1++ n2++" || runs.Load() < 3 || runs.Load() > 4 || told.Load() != 2 {
 		t.Errorf("names are %s after %d runs; %d commits were told", got, runs.Load(), told.Load())
 	}
 }
