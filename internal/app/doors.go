@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"net/netip"
 	"path/filepath"
 	"strings"
 
@@ -96,11 +97,11 @@ func (a *App) mediaURL(m media.Attachment) string {
 	return a.doors.render.Asset(m.File)
 }
 
-// mailDomain is the local domain without a port, as addresses have it.
+// mailDomain is the local domain as mail addresses have it, or a stand-in where that is none.
 func (a *App) mailDomain() string {
 	host, _, _ := strings.Cut(a.Config.LocalDomain, ":")
-	if !strings.Contains(host, ".") {
-		return host + ".localdomain"
+	if _, err := netip.ParseAddr(host); err == nil || !strings.Contains(host, ".") {
+		return "localhost.localdomain"
 	}
 	return host
 }

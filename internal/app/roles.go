@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/gomph/gomph/internal/kit/config"
 	"github.com/gomph/gomph/internal/kit/jobs"
 )
 
@@ -80,6 +81,14 @@ func (p Plan) slots() int {
 		return p.Slots
 	}
 	return 16 * runtime.GOMAXPROCS(0)
+}
+
+// Where says at which address a plan's roles are found; empty for those that listen to nobody.
+func (p Plan) Where(c *config.Config) string {
+	if !p.has("web") && !p.has("streaming") {
+		return ""
+	}
+	return " on " + c.Address()
 }
 
 func (p Plan) has(role string) bool { return slices.Contains(p.Roles, role) }
