@@ -159,6 +159,9 @@ func (d *sqliteDB) write(ctx context.Context, fn func(conn) error) (err error) {
 		return ctx.Err()
 	}
 	defer func() { d.turn <- struct{}{} }()
+	if err := ctx.Err(); err != nil { // both were ready
+		return err
+	}
 	// The transaction's own statements are not tied to ctx: a cancelled BEGIN or COMMIT would leave its outcome unknown.
 	own := context.WithoutCancel(ctx)
 	w := sqliteTx{d}
