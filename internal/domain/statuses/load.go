@@ -85,11 +85,32 @@ WHERE (s.id = ANY($2) OR s.id IN (SELECT x.reblog_of_id FROM statuses x WHERE x.
 }
 
 func (s *Service) loadParts(ctx context.Context, q db.Q, viewer accounts.ID, p *Parts) (err error) {
-	var withMedia, withMentions, withTags []ID
-	var apps, polls []int64
+	var polls []int64
 	people := map[accounts.ID]bool{}
-	for id, st := range p.Statuses {
+	for _, st := range p.Statuses {
 		people[st.AccountID] = true
+		if st.PollID != 0 {
+			polls = append(polls, st.PollID)
+		}
+	}
+	authors := make([]accounts.ID, 0, len(people))
+	for id := range people {
+		authors = append(authors, id)
+	}
+	if p.Accounts, err = s.Accounts.ByIDs(ctx, q, authors); err != nil {
+		return err
+	}
+	if p.Polls, err = s.Polls(ctx, q, viewer, polls); err != nil {
+		return err
+	}
+	return s.loadShown(ctx, q, p)
+}
+
+// loadShown loads what everybody is shown alike: mentions, hashtags, attachments, applications.
+func (s *Service) loadShown(ctx context.Context, q db.Q, p *Parts) (err error) {
+	var withMedia, withMentions, withTags []ID
+	var apps []int64
+	for id, st := range p.Statuses {
 		if st.parts&hasMedia != 0 {
 			withMedia = append(withMedia, id)
 		}
@@ -102,24 +123,11 @@ func (s *Service) loadParts(ctx context.Context, q db.Q, viewer accounts.ID, p *
 		if st.ApplicationID != 0 {
 			apps = append(apps, st.ApplicationID)
 		}
-		if st.PollID != 0 {
-			polls = append(polls, st.PollID)
-		}
-	}
-	authors := make([]accounts.ID, 0, len(people))
-	for id := range people {
-		authors = append(authors, id)
-	}
-	if p.Accounts, err = s.Accounts.ByIDs(ctx, q, authors); err != nil {
-		return err
 	}
 	if p.Mentions, err = s.MentionsOf(ctx, q, withMentions); err != nil {
 		return err
 	}
 	if p.Tags, err = s.TagsOf(ctx, q, withTags); err != nil {
-		return err
-	}
-	if p.Polls, err = s.Polls(ctx, q, viewer, polls); err != nil {
 		return err
 	}
 	if p.Media, err = s.mediaOf(ctx, q, withMedia); err != nil {
