@@ -99,7 +99,7 @@ func (a *API) draft(r *api.Request) (statuses.Draft, error) {
 	}
 	d.Visibility = visibility
 	d.Language = firstLanguage(p.String("language"), prefs.Language, r.User.Locale, "en")
-	if answered := p.String("in_reply_to_id"); answered != "" {
+	if p.Given("in_reply_to_id") {
 		if d.InReplyToID = statuses.ID(p.ID("in_reply_to_id")); d.InReplyToID == 0 {
 			return d, errs.New(errs.NotFoundKind, "The post you are trying to reply to does not appear to exist.")
 		}
@@ -118,6 +118,9 @@ func (a *API) content(r *api.Request) (statuses.Draft, error) {
 		return d, errs.NotFound()
 	}
 	poll := p.Map("poll")
+	if p.Given("poll") && !poll.Has("options") {
+		return d, errs.Invalid("Validation failed: Options can't be blank")
+	}
 	if options := poll.List("options"); len(options) > 0 {
 		d.Poll = &statuses.PollDraft{Options: options, Multiple: poll.Bool("multiple", false), HideTotals: poll.Bool("hide_totals", false),
 			ExpiresIn: seconds(poll.Int("expires_in", 0))}
