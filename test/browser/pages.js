@@ -1,6 +1,6 @@
 // Goes through Gomph's own pages as a person with a real browser: reads, signs up, signs in, and lets an app in. Each page is judged by axe-core,
 // must fit a small screen, and must not complain on the console.
-// Environment: GOMPH_URL, GOMPH_EMAIL, GOMPH_PASSWORD; GOMPH_PICTURES is a folder for screenshots.
+// Environment: GOMPH_URL, GOMPH_EMAIL, GOMPH_PASSWORD; GOMPH_PICTURES is a folder for screenshots, CHROMIUM the program.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import axe from 'axe-core';
@@ -31,7 +31,7 @@ async function open(browser) {
   const page = await context.newPage();
   const complaints = [];
   page.on('pageerror', (error) => complaints.push(String(error)));
-  page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+  page.on('console', (message) => message.type() === 'error' && complaints.push(`${message.text()} (${message.location().url})`));
   return { page, complaints };
 }
 
@@ -64,7 +64,7 @@ async function signUp(browser) {
   await tab.page.locator('input[type="email"]').fill('newcomer@people.example');
   for (const field of await tab.page.locator('input[type="password"]').all()) await field.fill('a password of a newcomer');
   for (const box of await tab.page.locator('input[type="checkbox"][required]').all()) await box.check();
-  await tab.page.locator('form:has(input[type="password"]) button, form:has(input[type="password"]) input[type="submit"]').first().click();
+  await tab.page.locator('form:has(input[type="password"]) button[type="submit"]').first().click();
   await tab.page.waitForURL((address) => !address.pathname.includes('sign_up'));
   await checks.run('sign-up makes an account', async () => {
     const answer = await fetch(`${url}/api/v1/accounts/lookup?acct=newcomer`);
@@ -85,7 +85,7 @@ async function consent(browser) {
   await tab.page.keyboard.press('Enter');
   await tab.page.getByText('A friendly app').first().waitFor();
   await judge(tab, 'consent');
-  await tab.page.locator('form[action*="/oauth/authorize"]:not(:has(input[name="_method"])) button').first().click();
+  await tab.page.locator('form[action*="/oauth/authorize"]:not(:has(input[name="_method"])) button[type="submit"]').first().click();
   await tab.page.waitForURL(/\/oauth\/authorize\/native/);
   await judge(tab, 'code');
   const code = new URL(tab.page.url()).searchParams.get('code');
@@ -123,7 +123,7 @@ async function read(browser, token) {
 }
 
 const sandbox = process.getuid() === 0 ? ['--no-sandbox'] : []; // Chromium has none for root
-const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: sandbox });
+const browser = await chromium.launch({ executablePath: setting('CHROMIUM'), args: sandbox });
 try {
   let token;
   await checks.guard('sign-up', () => signUp(browser));

@@ -22,11 +22,14 @@ func TestClients(t *testing.T) {
 // TestBrowser goes through the pages in Chromium. Set GOMPH_PICTURES to a folder to keep the screenshots.
 func TestBrowser(t *testing.T) {
 	t.Parallel()
+	const chromium = "/usr/bin/chromium"
+	need(t, chromium, "Chromium is not installed; scripts/install-deps installs it")
+	need(t, filepath.Join("..", "..", "web", "dist", "favicon.svg"), "the client is not built into the binary; make web builds it")
 	s := Start(t, One)
 	pictures := os.Getenv("GOMPH_PICTURES")
 	if pictures == "" {
 		pictures = t.TempDir()
 	}
 	ann := s.CreateAccount("ann")
-	runScript(t, filepath.Join("..", "browser"), "pages.js", "GOMPH_URL="+s.URL, "GOMPH_EMAIL="+ann.Email, "GOMPH_PASSWORD="+ann.Password, "GOMPH_PICTURES="+pictures)
+	runScript(t, filepath.Join("..", "browser"), "pages.js", "GOMPH_URL="+s.URL, "GOMPH_EMAIL="+ann.Email, "GOMPH_PASSWORD="+ann.Password, "GOMPH_PICTURES="+pictures, "CHROMIUM="+chromium)
 }
