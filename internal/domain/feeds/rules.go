@@ -13,6 +13,7 @@ type post struct {
 	author     accounts.ID
 	visibility statuses.Visibility
 	language   string
+	edited     int64 // milliseconds, for messages
 	// answers says that it answers a post; replyTo is whose, 0 while that is not known.
 	answers bool
 	replyTo accounts.ID
