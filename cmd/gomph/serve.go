@@ -75,7 +75,7 @@ func (e *env) serve(p app.Plan, o app.Options) error {
 	if len(e.unknown) > 0 {
 		_, _ = fmt.Fprintf(e.err, "gomph: these settings mean nothing here: %s\n", strings.Join(e.unknown, ", "))
 	}
-	_, _ = fmt.Fprintf(e.err, "gomph %s: %s on %s\n", config.Version, o.Roles, e.config.Address())
+	_, _ = fmt.Fprintf(e.err, "gomph %s: %s%s\n", config.Version, o.Roles, p.Where(e.config))
 	if err := a.Run(e.ctx, p); err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}

@@ -7,7 +7,6 @@ import (
 	"io"
 
 	"github.com/gomph/gomph/internal/domain/access"
-	"github.com/gomph/gomph/internal/kit/db"
 )
 
 // firstOwner is the name of the login that an empty server makes for its owner.
@@ -18,7 +17,7 @@ func (a *App) firstStart(ctx context.Context, out io.Writer) error {
 	if _, err := a.Federation.EnsureInstanceActor(ctx); err != nil {
 		return fmt.Errorf("making the server's own actor: %w", err)
 	}
-	has, err := db.Exists(ctx, a.DB, "SELECT 1 FROM users")
+	has, err := a.Access.Any(ctx, a.DB)
 	if err != nil || has {
 		return err
 	}

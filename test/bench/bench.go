@@ -95,6 +95,11 @@ func (b *bench) prepare(ctx context.Context, address string) error {
 	if b.s, err = newServer(b.binary, b.dir, address); err != nil {
 		return err
 	}
+	if b.profiles != "" {
+		if err := b.s.profiled(b.profiles); err != nil {
+			return err
+		}
+	}
 	if _, err := b.s.command(ctx, "migrate"); err != nil {
 		return err
 	}

@@ -47,6 +47,8 @@ func (s *server) measure(ctx context.Context, n, clients int, do func(i int) (in
 	if err != nil {
 		return cost{}, err
 	}
+	s.profile(true)
+	defer s.profile(false)
 	began := time.Now()
 	took := make([]time.Duration, n)
 	var next, size atomic.Int64

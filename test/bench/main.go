@@ -21,11 +21,15 @@ import (
 type options struct {
 	quick, full, write, keep bool
 	engine, only, binary     string
+	profiles                 string
 }
 
 func main() {
 	if len(os.Args) == 3 && os.Args[1] == "hello" { // the plain server that the limits are measured with
 		exit(hello(os.Args[2]))
+	}
+	if len(os.Args) == 2 && os.Args[1] == "serve" { // the server that is profiled
+		exit(serveProfiled())
 	}
 	var o options
 	flag.StringVar(&o.engine, "engine", "both", "sqlite, postgres or both")
@@ -35,6 +39,7 @@ func main() {
 	flag.BoolVar(&o.keep, "keep", false, "keep the folder with databases and logs")
 	flag.StringVar(&o.only, "only", "", "measure only these, with commas: limits,start,home,pages,posting,inbound,fanout,streaming")
 	flag.StringVar(&o.binary, "binary", "", "measure this binary instead of building one")
+	flag.StringVar(&o.profiles, "profiles", "", "write CPU profiles of each measurement, in order, into this folder; the figures are higher then")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, o)

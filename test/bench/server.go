@@ -53,6 +53,9 @@ type server struct {
 	metrics string
 	env     []string
 	log     string
+	// server is how it is started.
+	server   []string
+	profiles bool
 
 	cmd *exec.Cmd
 }
@@ -67,7 +70,7 @@ func newServer(binary, dir, databaseURL string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{binary: binary, port: port, domain: "127.0.0.1:" + strconv.Itoa(port), metrics: "127.0.0.1:" + strconv.Itoa(metrics), log: filepath.Join(dir, "server.log")}
+	s := &server{binary: binary, port: port, domain: "127.0.0.1:" + strconv.Itoa(port), metrics: "127.0.0.1:" + strconv.Itoa(metrics), log: filepath.Join(dir, "server.log"), server: []string{binary, "serve"}}
 	s.url = "http://" + s.domain
 	s.env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + os.TempDir(), "LOCAL_DOMAIN=" + s.domain, "LOCAL_HTTPS=false", "BIND=127.0.0.1",
@@ -95,8 +98,8 @@ func (s *server) launch() error {
 	if err != nil {
 		return fmt.Errorf("opening the log: %w", err)
 	}
-	defer func() { _ = log.Close() }() // the process has its own
-	s.cmd = exec.Command(s.binary, "serve")
+	defer func() { _ = log.Close() }()                 // the process has its own
+	s.cmd = exec.Command(s.server[0], s.server[1:]...) //nolint:gosec // what was asked to be measured
 	s.cmd.Env, s.cmd.Stdout, s.cmd.Stderr = s.env, log, log
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := s.cmd.Start(); err != nil {

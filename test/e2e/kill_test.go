@@ -41,8 +41,8 @@ func TestKill(t *testing.T) {
 		}
 		k.writer = k.far[0].Actor("writer", 3)
 		k.ann.To(k.ann.Find(k.writer.ID).ID, "follow", nil)
-		k.far[0].WaitFor("a follow", func(got M) bool { return got["type"] == "Follow" })
-		k.writer.Deliver(s.URL+"/inbox", k.writer.Activity("Accept", k.writer.Remote.Received()[len(k.writer.Remote.Received())-1], nil))
+		follow := k.far[0].WaitFor("a follow", func(got M) bool { return got["type"] == "Follow" })
+		k.writer.Deliver(s.URL+"/inbox", k.writer.Activity("Accept", follow, nil))
 
 		k.rounds(t)
 		s.Step(t, "every post is there once", k.posts)

@@ -55,8 +55,7 @@ func (s *Service) undo(ctx context.Context, tx *db.Tx, id UserID, account accoun
 	if _, err := tx.Exec(ctx, "DELETE FROM oauth_access_tokens WHERE user_id = $1", id); err != nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, "DELETE FROM accounts WHERE id = $1 AND domain = '' AND statuses_count = 0", account)
-	return err
+	return s.Accounts.Undo(ctx, tx, account)
 }
 
 // SetRole changes what a person may do on this server. The last owner stays one.

@@ -101,3 +101,8 @@ func only(n int64, err error) error {
 	}
 	return err
 }
+
+// Any reports whether there is any login: whether this server has an owner.
+func (s *Service) Any(ctx context.Context, q db.Q) (bool, error) {
+	return db.Exists(ctx, q, "SELECT 1 FROM users")
+}

@@ -50,6 +50,14 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $
 	return s.ByID(ctx, tx, id)
 }
 
+// Undo takes back a local account that never posted; the database takes what refers to it along.
+func (s *Service) Undo(ctx context.Context, tx *db.Tx, id ID) error {
+	if _, err := tx.Exec(ctx, "DELETE FROM accounts WHERE id = $1 AND domain = '' AND statuses_count = 0", id); err != nil {
+		return fmt.Errorf("taking account %d back: %w", id, err)
+	}
+	return nil
+}
+
 // Profile is a change of a profile; nil leaves as it is.
 type Profile struct {
 	DisplayName, Note                                     *string
@@ -139,14 +147,16 @@ func (s *Service) Posted(ctx context.Context, tx *db.Tx, id ID, at int64) error 
 
 // Suspend shuts an account out, or lets it back in.
 func (s *Service) Suspend(ctx context.Context, id ID, on bool) error {
+	now := db.Ms(s.Clock.Now())
 	at := int64(0)
 	if on {
-		at = db.Ms(s.Clock.Now())
+		at = now
 	}
 	return s.DB.Write(ctx, func(tx *db.Tx) error {
-		if _, err := tx.Exec(ctx, "UPDATE accounts SET suspended_at = $1, updated_at = $2 WHERE id = $3", at, db.Ms(s.Clock.Now()), id); err != nil {
+		domain, err := db.Value[string](ctx, tx, "UPDATE accounts SET suspended_at = $1, updated_at = $2 WHERE id = $3 RETURNING domain", at, now, id)
+		if err != nil {
 			return err
 		}
-		return s.Jobs.Emit(ctx, tx, ProfileUpdated{AccountID: id, Local: true})
+		return s.Jobs.Emit(ctx, tx, ProfileUpdated{AccountID: id, Local: domain == ""})
 	})
 }

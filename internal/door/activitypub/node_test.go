@@ -2,6 +2,7 @@ package activitypub_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -42,7 +43,7 @@ type node struct {
 	accounts  *accounts.Service
 	instances *instances.Service
 	jobs      *jobs.Jobs
-	done      chan struct{}
+	queues    []jobs.Queue
 }
 
 var keyPairs sync.Map
@@ -80,13 +81,14 @@ func newNode(t *testing.T, d *db.DB, c *clock.Fake) *node {
 func build(t *testing.T, d *db.DB, c *clock.Fake, site settings.Site) *node {
 	t.Helper()
 	source := ids.NewSource(c, 1)
-	n := &node{t: t, clock: c, site: site, db: d, done: make(chan struct{}, 1)}
+	n := &node{t: t, clock: c, site: site, db: d}
 	n.jobs = jobs.New(jobs.Options{DB: d, IDs: source, Clock: c})
 	n.instances = instances.New(d, c)
 	n.accounts = accounts.New(accounts.Deps{DB: d, Jobs: n.jobs, IDs: source, Clock: c, Site: site})
 	n.relations = relations.New(relations.Deps{DB: d, Jobs: n.jobs, IDs: source, Clock: c, Accounts: n.accounts})
 	files := media.New(d, source, c)
-	client := fetch.New(fetch.Options{AllowPrivate: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, UserAgent: "Gomph test", Clock: c, AllowHTTP: true})
+	client := fetch.New(fetch.Options{AllowPrivate: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, UserAgent: "Gomph test", Clock: c, AllowHTTP: true,
+		Lookup: func(context.Context, string) ([]netip.Addr, error) { return nil, errors.New("tests look no names up") }})
 	t.Cleanup(client.Close)
 	store := cache.NewLocalAt(8<<20, c)
 	t.Cleanup(func() { _ = store.Close() })
@@ -100,25 +102,23 @@ func build(t *testing.T, d *db.DB, c *clock.Fake, site settings.Site) *node {
 	return n
 }
 
-// work runs the jobs until the test ends.
-func (n *node) work() {
+// work runs the jobs of some queues, or of all, until the test ends.
+func (n *node) work(queues ...jobs.Queue) {
 	n.t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	process, err := jobs.Join(ctx, n.db, n.clock, jobs.ProcessInfo{Host: "test", Roles: "worker", Version: "test"})
 	n.must(err)
 	var shares []jobs.Share
-	for _, q := range jobs.Queues {
+	if len(queues) == 0 {
+		queues = jobs.Queues
+	}
+	n.queues = queues
+	for _, q := range queues {
 		shares = append(shares, jobs.Share{Queue: q})
 	}
 	var running sync.WaitGroup
 	running.Go(func() {
-		_ = n.jobs.Work(ctx, jobs.WorkerOptions{Queues: shares, Slots: 4, Drain: time.Second, Process: process, Log: slog.New(slog.DiscardHandler),
-			OnDone: func(string, jobs.Queue, time.Duration, error) {
-				select {
-				case n.done <- struct{}{}:
-				default:
-				}
-			}})
+		_ = n.jobs.Work(ctx, jobs.WorkerOptions{Queues: shares, Slots: 4, Drain: time.Second, Process: process, Log: slog.New(slog.DiscardHandler)})
 	})
 	n.t.Cleanup(func() { stop(); running.Wait() })
 }
@@ -149,7 +149,7 @@ func ctx() context.Context { return context.Background() }
 // idle reports whether no job is due or running.
 func (n *node) idle() bool {
 	n.t.Helper()
-	busy, err := db.Exists(ctx(), n.db, "SELECT 1 FROM jobs WHERE state = 1 OR (state = 0 AND run_at <= $1)", n.clock.Now().UnixMilli())
+	busy, err := db.Exists(ctx(), n.db, "SELECT 1 FROM jobs WHERE state = 1 OR (state = 0 AND run_at <= $1 AND queue = ANY($2))", n.clock.Now().UnixMilli(), db.Texts(n.queues))
 	n.must(err)
 	return !busy
 }

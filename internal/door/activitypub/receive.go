@@ -2,6 +2,7 @@ package activitypub
 
 import (
 	"context"
+	"html"
 	"regexp"
 	"slices"
 	"strings"
@@ -264,7 +265,7 @@ func contentOf(n ap.Note) string {
 	if title == "" {
 		title = text.SanitizeName(text.Plain(n.Summary))
 	}
-	return text.Format(strings.TrimSpace(title+"\n\n"+n.URL), text.FormatOptions{})
+	return text.Sanitize("<p>" + html.EscapeString(title) + "</p><p>" + text.ShortenedLink(n.URL, false) + "</p>")
 }
 
 func spoilerOf(n ap.Note) string {

@@ -2,7 +2,7 @@ package activitypub
 
 import (
 	"context"
-	"strconv"
+	"time"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/statuses"
@@ -65,20 +65,21 @@ func (s *Server) SendUpdate(ctx context.Context, e statuses.Edited) error {
 	if err != nil {
 		return dropped(err)
 	}
-	return s.sendUpdate(ctx, p, p.status.URI+"#updates/"+strconv.FormatInt(p.status.EditedAt.Unix(), 10))
+	return s.sendUpdate(ctx, p, p.status.URI+"#updates/"+ids.Format(p.status.EditedAt.UnixMilli()))
 }
 
 // SendPoll tells of the results of a poll here after votes came in.
 func (s *Server) SendPoll(ctx context.Context, e statuses.Voted) error {
-	return s.sendPoll(ctx, e.StatusID)
+	return s.sendPoll(ctx, e.StatusID, func(p *statuses.Poll) time.Time { return p.UpdatedAt })
 }
 
 // SendPollEnd tells of the final results of a poll here.
 func (s *Server) SendPollEnd(ctx context.Context, e statuses.PollEnded) error {
-	return s.sendPoll(ctx, e.StatusID)
+	return s.sendPoll(ctx, e.StatusID, func(p *statuses.Poll) time.Time { return p.ExpiresAt })
 }
 
-func (s *Server) sendPoll(ctx context.Context, id statuses.ID) error {
+// sendPoll sends the results of a poll; at says when they became so, since each Update needs an id of its own.
+func (s *Server) sendPoll(ctx context.Context, id statuses.ID, at func(*statuses.Poll) time.Time) error {
 	p, err := s.post(ctx, id)
 	if err != nil {
 		return dropped(err)
@@ -86,7 +87,7 @@ func (s *Server) sendPoll(ctx context.Context, id statuses.ID) error {
 	if !p.status.Local || p.poll == nil {
 		return nil
 	}
-	return s.sendUpdate(ctx, p, p.status.URI+"#updates/"+strconv.FormatInt(p.poll.UpdatedAt.UnixMilli(), 10))
+	return s.sendUpdate(ctx, p, p.status.URI+"#updates/"+ids.Format(at(p.poll).UnixMilli()))
 }
 
 func (s *Server) sendUpdate(ctx context.Context, p *post, id string) error {

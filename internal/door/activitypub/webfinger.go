@@ -108,7 +108,7 @@ func (s *Server) lrdd() jrdLink {
 
 // getHostMeta says where WebFinger is, in XML as the specification has it.
 func (s *Server) getHostMeta(w http.ResponseWriter, req *http.Request) error {
-	if strings.Contains(req.Header.Get("Accept"), "json") {
+	if accept := req.Header.Get("Accept"); strings.Contains(accept, "application/jrd+json") || strings.Contains(accept, "application/json") {
 		return s.getHostMetaJSON(w, req)
 	}
 	body, err := xml.Marshal(struct {

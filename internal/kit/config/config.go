@@ -171,6 +171,12 @@ func (c *Config) mastodonRedis() string {
 		port = "6379"
 	}
 	u := url.URL{Scheme: "redis", Host: net.JoinHostPort(c.RedisHost, port), Path: "/" + c.RedisDB}
+	if strings.HasPrefix(c.RedisHost, "/") {
+		u = url.URL{Scheme: "unix", Path: c.RedisHost}
+		if c.RedisDB != "" {
+			u.RawQuery = url.Values{"db": {c.RedisDB}}.Encode()
+		}
+	}
 	if c.RedisPassword != "" || c.RedisUser != "" {
 		u.User = url.UserPassword(c.RedisUser, c.RedisPassword)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -68,6 +69,9 @@ var elsewhere = map[string]string{
 	"RAILS_SERVE_STATIC_FILES": "files are inside the program",
 }
 
+// maxLine bounds a line of a settings file, in bytes; keys in PEM fit many times.
+const maxLine = 1 << 20
+
 // ReadFile reads a file of NAME=value lines, as Mastodon's .env.production is one.
 func ReadFile(path string) (map[string]string, error) {
 	f, err := os.Open(path) //nolint:gosec // the admin names the file
@@ -77,13 +81,15 @@ func ReadFile(path string) (map[string]string, error) {
 	defer func() { _ = f.Close() }()
 	out := map[string]string{}
 	sc := bufio.NewScanner(f)
+	sc.Buffer(nil, maxLine)
 	for n := 1; sc.Scan(); n++ {
-		line := strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(sc.Text()), "export "))
+		line := strings.TrimPrefix(sc.Text(), "\ufeff") // some editors begin a file with it
+		line = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(line), "export "))
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
 		name, value, ok := strings.Cut(line, "=")
-		if !ok {
+		if !ok || strings.TrimSpace(name) == "" {
 			return nil, fmt.Errorf("%s:%d: expected NAME=value", path, n)
 		}
 		out[strings.TrimSpace(name)] = unquote(strings.TrimSpace(value))
@@ -91,13 +97,14 @@ func ReadFile(path string) (map[string]string, error) {
 	return out, sc.Err()
 }
 
+var quoted = regexp.MustCompile(`^(?:"((?:[^"\\]|\\.)*)"|'([^']*)')\s*(?:#.*)?$`)
+
+var escapes = strings.NewReplacer(`\n`, "\n", `\"`, `"`, `\\`, `\`, `\$`, `$`)
+
+// unquote takes quotes off, with the escapes that double ones have, and a comment behind.
 func unquote(v string) string {
-	if len(v) >= 2 && (v[0] == '"' || v[0] == '\'') && v[len(v)-1] == v[0] {
-		inner := v[1 : len(v)-1]
-		if v[0] == '"' {
-			inner = strings.NewReplacer(`\n`, "\n", `\"`, `"`, `\\`, `\`, `\$`, `$`).Replace(inner)
-		}
-		return inner
+	if m := quoted.FindStringSubmatch(v); m != nil {
+		return escapes.Replace(m[1]) + m[2]
 	}
 	if before, _, ok := strings.Cut(v, " #"); ok {
 		return strings.TrimSpace(before)

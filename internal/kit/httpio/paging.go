@@ -12,7 +12,7 @@ import (
 
 // Paging reads max_id, since_id, min_id, limit and offset. A limit's sign is dropped and it is clamped, as Mastodon does.
 func Paging(p *Params, standard, most int) db.Page {
-	limit := p.Int("limit", standard)
+	limit := max(p.Int("limit", standard), -most) // the smallest number has no positive twin
 	if limit < 0 {
 		limit = -limit
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"mime"
 	"mime/multipart"
 	"net/http"
@@ -39,7 +40,7 @@ type Params struct {
 // a multipart body, 0 where no files are expected.
 func Read(w http.ResponseWriter, r *http.Request, maxFile int64) (*Params, error) {
 	p := &Params{values: map[string]any{}}
-	if err := p.addForm(r.URL.Query()); err != nil {
+	if err := p.addQuery(r.URL.RawQuery); err != nil {
 		return nil, err
 	}
 	if r.Body == nil || r.Body == http.NoBody {
@@ -59,11 +60,7 @@ func Read(w http.ResponseWriter, r *http.Request, maxFile int64) (*Params, error
 		if err != nil {
 			return nil, err
 		}
-		form, err := url.ParseQuery(string(body))
-		if err != nil {
-			return nil, errs.New(errs.MalformedKind, "The form cannot be read")
-		}
-		return p, p.addForm(form)
+		return p, p.addQuery(string(body))
 	}
 	return p, nil
 }
@@ -107,29 +104,34 @@ func (p *Params) readJSON(w http.ResponseWriter, r *http.Request) error {
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return errs.New(errs.MalformedKind, "Error occurred while parsing request parameters")
 	}
-	for k, x := range v {
-		if err := clean(x); err != nil {
-			return err
-		}
-		p.values[k] = x
+	n := 0
+	if err := clean(v, &n); err != nil {
+		return err
 	}
+	maps.Copy(p.values, v)
 	return nil
 }
 
-// clean refuses what the database could not keep.
-func clean(v any) error {
+// clean refuses what the database could not keep, and more than maxParams values.
+func clean(v any, n *int) error {
+	if *n++; *n > maxParams {
+		return errTooMany()
+	}
 	switch x := v.(type) {
 	case string:
 		return cleanText(x)
 	case []any:
 		for _, e := range x {
-			if err := clean(e); err != nil {
+			if err := clean(e, n); err != nil {
 				return err
 			}
 		}
 	case map[string]any:
-		for _, e := range x {
-			if err := clean(e); err != nil {
+		for k, e := range x {
+			if err := cleanText(k); err != nil {
+				return err
+			}
+			if err := clean(e, n); err != nil {
 				return err
 			}
 		}
@@ -184,22 +186,59 @@ func (p *Params) readMultipart(w http.ResponseWriter, r *http.Request, boundary 
 	return p.addForm(form.Value)
 }
 
+// pair is one value of a form, as it was sent.
+type pair struct{ key, value string }
+
+// addQuery reads an address's query or a form's body, in order: unnumbered elements (a[][b]) are told apart by it.
+func (p *Params) addQuery(text string) error {
+	var pairs []pair
+	for part := range strings.SplitSeq(text, "&") {
+		if part == "" {
+			continue
+		}
+		k, v, _ := strings.Cut(part, "=")
+		key, err := url.QueryUnescape(k)
+		value, verr := url.QueryUnescape(v)
+		if err != nil || verr != nil {
+			return errs.New(errs.MalformedKind, "The form cannot be read")
+		}
+		if pairs = append(pairs, pair{key, value}); len(pairs) > maxParams {
+			return errTooMany()
+		}
+	}
+	return p.add(pairs)
+}
+
+// addForm takes a multipart form's values, whose order across names is lost: the first of every name, then the second.
 func (p *Params) addForm(form url.Values) error {
-	n := 0
-	for key, list := range form {
-		path, err := splitKey(key)
+	keys := slices.Sorted(maps.Keys(form))
+	var pairs []pair
+	for i, more := 0, true; more; i++ {
+		more = false
+		for _, k := range keys {
+			if i < len(form[k]) {
+				pairs, more = append(pairs, pair{k, form[k][i]}), true
+			}
+		}
+	}
+	return p.add(pairs)
+}
+
+func errTooMany() error { return errs.New(errs.MalformedKind, "The request has too many parameters") }
+
+func (p *Params) add(pairs []pair) error {
+	if len(pairs) > maxParams {
+		return errTooMany()
+	}
+	for _, x := range pairs {
+		path, err := splitKey(x.key)
 		if err != nil {
 			return err
 		}
-		for _, v := range list {
-			if n++; n > maxParams {
-				return errs.New(errs.MalformedKind, "The request has too many parameters")
-			}
-			if err := cleanText(v); err != nil {
-				return err
-			}
-			p.values[path[0]] = put(p.values[path[0]], path[1:], v)
+		if err := cleanText(x.value); err != nil {
+			return err
 		}
+		p.values[path[0]] = put(p.values[path[0]], path[1:], x.value)
 	}
 	return nil
 }
@@ -293,6 +332,12 @@ func (p *Params) Maps(key string) []*Params {
 func (p *Params) Has(key string) bool {
 	_, ok := p.values[key]
 	return ok
+}
+
+// Given reports whether a parameter has any value but null and the empty text, of whatever type.
+func (p *Params) Given(key string) bool {
+	v := p.values[key]
+	return v != nil && v != ""
 }
 
 // String is a parameter as text; empty when it is absent or null.

@@ -1,0 +1,180 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gomph/gomph/internal/kit/clock"
+	"github.com/gomph/gomph/internal/kit/db"
+	"github.com/gomph/gomph/internal/kit/ids"
+	"github.com/gomph/gomph/internal/testkit/dbtest"
+)
+
+type tick struct{}
+
+func (tick) Kind() string { return "test.tick" }
+
+func counted(t *testing.T, d *db.DB) int64 {
+	t.Helper()
+	n, err := db.Value[int64](context.Background(), d, "SELECT COUNT(*) FROM jobs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestScheduleRunsEachTimeOnce(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		c := clock.NewFake(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
+		list := []Recurring{{Name: "hourly", Every: time.Hour, Event: tick{}}, {Name: "often", Every: time.Second, Event: tick{}}}
+		var all []*Jobs
+		for slot := range 3 {
+			j := New(Options{DB: d, IDs: ids.NewSource(c, slot), Clock: c})
+			On(j, "tick", Policy{Queue: Scheduler}, func(context.Context, tick) error { return nil })
+			if err := j.enterSchedule(ctx, list); err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, j)
+		}
+		for _, step := range []struct {
+			wait time.Duration
+			want int64
+		}{{0, 0}, {time.Second, 1}, {0, 1}, {time.Minute, 3}, {time.Minute, 4}, {24 * time.Hour, 6}, {0, 6}} {
+			c.Advance(step.wait)
+			var wg sync.WaitGroup
+			for _, j := range all {
+				wg.Go(func() {
+					if err := j.emitDue(ctx, list); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			wg.Wait()
+			if n := counted(t, d); n != step.want {
+				t.Errorf("%v later there were %d runs, not %d", step.wait, n, step.want)
+			}
+		}
+		// A process that does not know an entry any more leaves it alone.
+		c.Advance(24 * time.Hour)
+		if err := all[0].emitDue(ctx, list[:1]); err != nil || counted(t, d) != 7 {
+			t.Errorf("%d runs, %v", counted(t, d), err)
+		}
+	})
+}
+
+func TestScheduleUntilItIsStopped(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := dbtest.SQLite(t)
+		j := New(Options{DB: d, IDs: ids.NewSource(clock.Real{}, 1), Clock: clock.Real{}})
+		On(j, "tick", Policy{Queue: Scheduler}, func(context.Context, tick) error { return nil })
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second+500*time.Millisecond)
+		defer cancel()
+		if err := j.Schedule(ctx, []Recurring{{Name: "often", Every: 2 * time.Second, Event: tick{}}}, slog.New(slog.DiscardHandler)); err != nil {
+			t.Error(err)
+		}
+		if n := counted(t, d); n != 5 {
+			t.Errorf("ten seconds gave %d runs", n)
+		}
+	})
+}
+
+func TestHeartbeat(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		d := dbtest.SQLite(t)
+		p, err := Join(ctx, d, clock.Real{}, ProcessInfo{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		if err := p.Heartbeat(ctx); err != nil {
+			t.Errorf("stopped: %v", err)
+		}
+		seen, err := db.Value[int64](context.Background(), d, "SELECT seen_at FROM processes")
+		if err != nil || db.At(seen).Sub(began) < deadAfter {
+			t.Errorf("seen %v after the start, %v", db.At(seen).Sub(began), err)
+		}
+		time.Sleep(2 * deadAfter) // of the bubble's clock
+		if _, err := Join(context.Background(), d, clock.Real{}, ProcessInfo{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Heartbeat(context.Background()); !errors.Is(err, ErrEvicted) {
+			t.Errorf("one that the others gave up: %v", err)
+		}
+	})
+}
+
+func TestWeightsDecideHowOftenAQueueIsFirst(t *testing.T) {
+	t.Parallel()
+	shares := []Share{{Queue: Default, Weight: 8}, {Queue: Push, Weight: 6}, {Queue: Mailers, Weight: 2}, {Queue: Pull}}
+	const n = 20_000
+	first := map[Queue]float64{}
+	for range n {
+		s := append([]Share(nil), shares...)
+		shuffle(s)
+		seen := map[Queue]bool{}
+		for _, x := range s {
+			seen[x.Queue] = true
+		}
+		if len(seen) != len(shares) {
+			t.Fatalf("shuffling lost a queue: %+v", s)
+		}
+		first[s[0].Queue]++
+	}
+	for _, s := range shares {
+		p := float64(max(s.Weight, 1)) / 17
+		if limit := 6 * math.Sqrt(p*(1-p)/n); math.Abs(first[s.Queue]/n-p) > limit { // six sigma
+			t.Errorf("%s was first in %.3f of the picks, not %.3f", s.Queue, first[s.Queue]/n, p)
+		}
+	}
+	shuffle(nil)
+}
+
+func TestFreeSlots(t *testing.T) {
+	t.Parallel()
+	all := make([]int64, ids.Slots)
+	for i := range all {
+		all[i] = int64(i)
+	}
+	for _, c := range []struct {
+		taken       []int64
+		start, want int
+	}{{nil, 7, 7}, {[]int64{7}, 7, 8}, {[]int64{255}, 255, 0}, {all[:255], 3, 255}, {all, 3, -1}} {
+		if got := freeSlot(c.taken, c.start); got != c.want {
+			t.Errorf("from %d with %d taken: %d", c.start, len(c.taken), got)
+		}
+	}
+}
+
+func TestBackoffGrowsAndHasJitter(t *testing.T) {
+	t.Parallel()
+	total, last := time.Duration(0), time.Duration(0)
+	for n := 1; n < defaultAttempts; n++ {
+		lo, hi := time.Duration(math.MaxInt64), time.Duration(0)
+		for range 50 {
+			d := Backoff(n)
+			lo, hi = min(lo, d), max(hi, d)
+		}
+		if lo == hi || lo < time.Duration(n*n*n*n)*time.Second || hi < last {
+			t.Errorf("attempt %d waits from %v to %v", n, lo, hi)
+		}
+		last, total = lo, total+lo
+	}
+	if total < 36*time.Hour || total > 72*time.Hour {
+		t.Errorf("all attempts take %v", total)
+	}
+	if d := Backoff(1 << 30); d <= 0 || d > 48*time.Hour {
+		t.Errorf("a huge attempt waits %v", d)
+	}
+}
