@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/accounts"
@@ -17,6 +18,8 @@ type caller struct {
 	token   access.TokenID
 	user    access.UserID
 	scopes  access.Scopes
+	// since is when the token was looked up: a revocation heard of since then counts (OAU-09).
+	since time.Time
 }
 
 // bearerOf finds the token: in the header, the query, or where browsers' sockets can carry one.
@@ -40,6 +43,7 @@ func (s *Server) authenticate(r *http.Request) (caller, error) {
 	if bearer == "" {
 		return caller{}, unauthorized("Missing access token")
 	}
+	since := time.Now()
 	token, user, account, err := s.Auth.Authenticate(r.Context(), bearer)
 	if errs.KindOf(err) == errs.UnauthorizedKind {
 		return caller{}, unauthorized("Invalid access token")
@@ -50,7 +54,7 @@ func (s *Server) authenticate(r *http.Request) (caller, error) {
 	if user == nil || account == nil || access.Barred(user, account) != nil {
 		return caller{}, unauthorized("Invalid access token")
 	}
-	return caller{account: account.ID, token: token.ID, user: user.ID, scopes: token.Scopes}, nil
+	return caller{account: account.ID, token: token.ID, user: user.ID, scopes: token.Scopes, since: since}, nil
 }
 
 // fail answers a request that becomes no stream.

@@ -22,6 +22,10 @@ const (
 	workers = 8
 	// backlog is how many messages wait for a worker.
 	backlog = 4096
+	// joinLimit is longer than anybody takes from being looked up to being a client, and maxRevoked is how many revocations are
+	// kept before older ones are forgotten.
+	joinLimit  = time.Minute
+	maxRevoked = 1000
 	// renderLimit bounds the time for one event.
 	renderLimit = 10 * time.Second
 )
@@ -36,6 +40,7 @@ type hub struct {
 	closed   bool                 // no new clients
 	clients  map[*client]struct{}
 	viewers  map[accounts.ID]*viewer
+	revoked  map[revokee]time.Time // of late
 	topics   map[string]map[*subscription]struct{}
 	channels map[string]int // how many need each channel
 	left     chan struct{}  // closed and renewed when a client leaves
@@ -53,7 +58,7 @@ type hub struct {
 }
 
 func newHub(d Deps) *hub {
-	h := &hub{Deps: d, clients: map[*client]struct{}{}, viewers: map[accounts.ID]*viewer{}, topics: map[string]map[*subscription]struct{}{}, channels: map[string]int{}, left: make(chan struct{}), gaps: make(chan struct{}, 1), started: make(chan struct{}),
+	h := &hub{Deps: d, clients: map[*client]struct{}{}, viewers: map[accounts.ID]*viewer{}, revoked: map[revokee]time.Time{}, topics: map[string]map[*subscription]struct{}{}, channels: map[string]int{}, left: make(chan struct{}), gaps: make(chan struct{}, 1), started: make(chan struct{}),
 		gauge:  d.Metrics.Gauge("streaming_clients", "Connections to the streaming API, by kind.", "kind"),
 		events: d.Metrics.Counter("streaming_events_total", "Events handed to clients of the streaming API, by name.", "event"),
 		drops:  d.Metrics.Counter("streaming_drops_total", "Connections to the streaming API that were ended or refused, and events that were lost, by reason.", "reason"),
@@ -160,8 +165,9 @@ func (h *hub) work(ctx context.Context, queue chan pubsub.Message) error {
 // revoke ends the streams of tokens and people that may not stream any more. A login that changed otherwise is asked for again
 // when its clients come back.
 func (h *hub) revoke(change access.Change) {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.remember(change, time.Now())
 	for c := range h.clients {
 		if change.User != 0 && change.User == c.who.user {
 			c.end(reasonRevoked)
@@ -172,7 +178,36 @@ func (h *hub) revoke(change access.Change) {
 	}
 }
 
+// remember keeps a revocation in mind for those who are on their way in; mu is held.
+func (h *hub) remember(change access.Change, now time.Time) {
+	if len(h.revoked) >= maxRevoked {
+		for who, at := range h.revoked {
+			if now.Sub(at) > joinLimit {
+				delete(h.revoked, who)
+			}
+		}
+	}
+	if change.User != 0 {
+		h.revoked[revokee{user: change.User}] = now
+	}
+	for _, t := range change.Tokens {
+		h.revoked[revokee{token: t}] = now
+	}
+}
+
+// outdated reports whether a caller was looked up before a revocation; mu is held.
+func (h *hub) outdated(who caller) bool {
+	return !h.revoked[revokee{token: who.token}].Before(who.since) || !h.revoked[revokee{user: who.user}].Before(who.since)
+}
+
+// revokee is a token, or all of a login's.
+type revokee struct {
+	token access.TokenID
+	user  access.UserID
+}
+
 var (
+	errRevoked  = &failure{http.StatusUnauthorized, "Invalid access token"}
 	errStopping = &failure{http.StatusServiceUnavailable, "The streaming server is restarting"}
 	errFull     = &failure{http.StatusServiceUnavailable, "The streaming server is full"}
 	errTooMany  = &failure{http.StatusTooManyRequests, "Too many connections"}
@@ -192,6 +227,8 @@ func (h *hub) join(ctx context.Context, who caller, kind string) (*client, error
 	switch {
 	case h.closed || h.sub == nil:
 		err = errStopping
+	case h.outdated(who):
+		err = errRevoked
 	case len(h.clients) >= h.MaxClients:
 		err = errFull
 	case v != nil && len(v.clients) >= maxPerAccount:
@@ -199,7 +236,9 @@ func (h *hub) join(ctx context.Context, who caller, kind string) (*client, error
 	}
 	if err != nil {
 		h.mu.Unlock()
-		h.drops.Inc(reasonFull)
+		if !errors.Is(err, errRevoked) {
+			h.drops.Inc(reasonFull)
+		}
 		return nil, err
 	}
 	if v == nil {
