@@ -105,6 +105,11 @@ func TestPictures(t *testing.T) {
 		d.get("/api/v1/timelines/public?only_media=true", nobody).is("0.id", made.str("id"))
 		d.call("PUT", "/api/v1/statuses/"+made.str("id"), ann, object{"status": "now with words", "media_ids": []string{up.str("id")},
 			"media_attributes": []object{{"id": up.str("id"), "description": "third"}}}).is("media_attachments.0.description", "third")
+		d.get("/api/v1/timelines/public", nobody).is("0.media_attachments.0.description", "third")
+		d.Clock.Advance(time.Second)
+		d.call("PUT", "/api/v1/statuses/"+made.str("id"), ann, object{"status": "now with words", "media_ids": []string{up.str("id")},
+			"media_attributes": []object{{"id": up.str("id"), "description": "fourth"}}}).want(200)
+		d.get("/api/v1/timelines/public", nobody).is("0.media_attachments.0.description", "fourth")
 
 		moving := d.post("/api/v1/media", ann, upload{nil, map[string][]byte{"file": gifOf(3)}})
 		if !strings.HasSuffix(moving.want(200).str("url"), ".gif") {

@@ -170,6 +170,7 @@ func (a *API) editStatus(w http.ResponseWriter, r *api.Request) error {
 			return err
 		}
 	}
+	d.MediaDescribed = len(changes) > 0
 	if _, err := a.Statuses.Edit(r.Context(), r.Account, id, d); err != nil {
 		return err
 	}
