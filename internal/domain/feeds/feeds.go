@@ -100,6 +100,8 @@ type Message struct {
 	ID    int64  `json:"id,string"`
 	// Of is the boosted post.
 	Of int64 `json:"of,string,omitempty"`
+	// At is when the post was edited, in milliseconds: with the ID it names one state of the post.
+	At int64 `json:"at,omitempty"`
 
 	Author accounts.ID `json:"author,string,omitempty"`
 	Domain string      `json:"domain,omitempty"`

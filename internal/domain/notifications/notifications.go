@@ -74,6 +74,8 @@ func Channel(id accounts.ID) string { return "user:" + ids.Format(id) }
 type Message struct {
 	Event string `json:"event"`
 	ID    int64  `json:"id,string"`
+	// At is when the post was edited, in milliseconds.
+	At int64 `json:"at,omitempty"`
 }
 
 const columns = "n.id, n.account_id, n.type, n.from_account_id, n.status_id, n.group_key, n.filtered, n.created_at"

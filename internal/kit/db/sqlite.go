@@ -63,16 +63,27 @@ func openSQLite(ctx context.Context, o Options) (*sqliteDB, error) {
 }
 
 func (d *sqliteDB) close() {
-	d.closed.Store(true)
+	if d.closed.Swap(true) {
+		return
+	}
+	idle := 0
 	for range sqliteReaders {
 		select {
 		case c := <-d.free:
 			c.close()
+			idle++
 		default: // in use: closed when it is given back
 		}
 	}
+	for range idle {
+		d.free <- nil // so that whoever asks is told, and does not wait
+	}
+	<-d.turn // a transaction that runs ends first
 	d.writer.close()
+	d.turn <- struct{}{}
 }
+
+var errClosed = errors.New("the database is closed")
 
 func (d *sqliteDB) ping(ctx context.Context) error {
 	var one int64
@@ -102,7 +113,7 @@ func (d *sqliteDB) acquire(ctx context.Context) (c *sqliteConn, err error) {
 	}
 	if d.closed.Load() {
 		d.release(c)
-		return nil, errors.New("the database is closed")
+		return nil, errClosed
 	}
 	if c == nil {
 		if c, err = openSQLiteConn(d.source); err != nil {
@@ -159,6 +170,9 @@ func (d *sqliteDB) write(ctx context.Context, fn func(conn) error) (err error) {
 		return ctx.Err()
 	}
 	defer func() { d.turn <- struct{}{} }()
+	if d.closed.Load() {
+		return errClosed
+	}
 	if err := ctx.Err(); err != nil { // both were ready
 		return err
 	}
