@@ -42,8 +42,8 @@ check: web test-deps ## everything that CI runs, in its order: format, linters, 
 	@$(STEP) 'tests, with the race detector' go test -race $(TESTFLAGS) $$(go list ./... | grep -v /test/)
 	@$(STEP) 'end-to-end tests' go test -count=1 $(TESTFLAGS) ./test/...
 
-bench: ## measure; docs/benchmarks.md keeps the numbers
-	go test -run '^$$' -bench . -benchmem ./...
+bench: $(if $(WEB),web) ## measure speed and memory of the real program; docs/benchmarks.md keeps the numbers
+	go run ./test/bench -engine both -write
 
 build: $(if $(WEB),web) ## build bin/gomph with the client in it
 	CGO_ENABLED=0 $(BUILD) -o bin/gomph ./cmd/gomph

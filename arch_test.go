@@ -104,9 +104,12 @@ func readSources(root fs.FS) ([]source, error) {
 	return sources, err
 }
 
-// skipFolder leaves out what is not written by us, or not part of the program.
+// skipFolder leaves out what is not written by us, or not part of the program: bench holds modules of their own that measure others.
 func skipFolder(name string) error {
 	base := path.Base(name)
+	if name == "bench" {
+		return fs.SkipDir
+	}
 	if name != "." && (strings.HasPrefix(base, ".") || slices.Contains([]string{"node_modules", "testdata", "dist", "data", "bin", "tmp"}, base)) {
 		return fs.SkipDir
 	}

@@ -159,7 +159,7 @@ func forbidden(sources []source) []string {
 					complain(s, node, "declares init, which runs before anybody asked and in an order that nobody sees. Call a function from app.go.")
 				}
 			case *ast.SelectorExpr:
-				if (s.isTest() || s.within("internal/testkit", "test")) && isSleep(node) && !fakesTime(s) {
+				if (s.isTest() || s.within("internal/testkit", "test") && !s.within("test/bench")) && isSleep(node) && !fakesTime(s) {
 					complain(s, node, "sleeps: too short on a busy machine, too long on any other. Wait for a signal, or ask again until a deadline.")
 				}
 			case *ast.Field:

@@ -11,7 +11,6 @@ import (
 	_ "github.com/go-json-experiment/json"
 	_ "github.com/google/go-cmp/cmp"
 	_ "github.com/jackc/pgx/v5/pgxpool"
-	_ "github.com/maypok86/otter/v2"
 	_ "github.com/microcosm-cc/bluemonday"
 	_ "github.com/prometheus/client_golang/prometheus"
 	_ "github.com/prometheus/client_golang/prometheus/promhttp"

@@ -1,6 +1,5 @@
 //go:build !noweb
 
-// Package web owns the built client: what Vite wrote to dist, inside the binary.
 package web
 
 import (

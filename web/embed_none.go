@@ -1,6 +1,5 @@
 //go:build noweb
 
-// Package web owns the built client; this build was made without it.
 package web
 
 import (

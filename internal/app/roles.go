@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/gomph/gomph/internal/kit/config"
 	"github.com/gomph/gomph/internal/kit/jobs"
 )
 
@@ -82,6 +83,14 @@ func (p Plan) slots() int {
 	return 16 * runtime.GOMAXPROCS(0)
 }
 
+// Where says at which address a plan's roles are found; empty for those that listen to nobody.
+func (p Plan) Where(c *config.Config) string {
+	if !p.has("web") && !p.has("streaming") {
+		return ""
+	}
+	return " on " + c.Address()
+}
+
 func (p Plan) has(role string) bool { return slices.Contains(p.Roles, role) }
 
 // Run does a plan's work until ctx ends, then drains: it stops accepting, finishes what was taken, closes streams. The first
@@ -93,6 +102,7 @@ func (a *App) Run(ctx context.Context, p Plan) error {
 		"wake-ups":  func(ctx context.Context) error { a.listen(ctx); return nil },
 	}
 	if p.has("web") || p.has("streaming") {
+		parts["revocations"] = a.Access.Listen
 		parts["http"] = func(ctx context.Context) error { return a.serveHTTP(ctx, p) }
 	}
 	if p.has("worker") {

@@ -34,7 +34,9 @@ type Answer struct {
 }
 
 // noRedirects asks for one page at a time, so that a test sees where it is sent.
-var noRedirects = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+var noRedirects = &http.Client{CheckRedirect: stay, Timeout: patience}
+
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // Do asks the server. The path may also be a whole address. The token may be empty. The body is nil, url.Values (a form), Multipart, Text, or anything
 // else, which is sent as JSON. Redirects are not followed.
@@ -200,4 +202,9 @@ func (p Person) Post(path string, body, into any) {
 	if into != nil {
 		answer.Into(into)
 	}
+}
+
+func decodeBody(answer *http.Response, into any) error {
+	defer answer.Body.Close()
+	return json.NewDecoder(io.LimitReader(answer.Body, pageLimit)).Decode(into)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/ids"
 	"github.com/gomph/gomph/internal/kit/jobs"
+	"github.com/gomph/gomph/internal/kit/memo"
 )
 
 // ID names an account.
@@ -107,10 +108,13 @@ type Deps struct {
 }
 
 // Service reads and writes accounts.
-type Service struct{ Deps }
+type Service struct {
+	Deps
+	copies *memo.Map[ID, *Account]
+}
 
 // New makes the service.
-func New(d Deps) *Service { return &Service{d} }
+func New(d Deps) *Service { return &Service{d, newCopies(d)} }
 
 // ProfileUpdated says that an account's profile or keys changed.
 type ProfileUpdated struct {

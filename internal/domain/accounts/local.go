@@ -50,6 +50,14 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $
 	return s.ByID(ctx, tx, id)
 }
 
+// Undo takes back a local account that never posted; the database takes what refers to it along.
+func (s *Service) Undo(ctx context.Context, tx *db.Tx, id ID) error {
+	if _, err := tx.Exec(ctx, "DELETE FROM accounts WHERE id = $1 AND domain = '' AND statuses_count = 0", id); err != nil {
+		return fmt.Errorf("taking account %d back: %w", id, err)
+	}
+	return nil
+}
+
 // Profile is a change of a profile; nil leaves as it is.
 type Profile struct {
 	DisplayName, Note                                     *string

@@ -196,5 +196,5 @@ func like(s string) string {
 
 // LocalCount is how many local accounts there are that are not suspended.
 func (s *Service) LocalCount(ctx context.Context, q db.Q) (int64, error) {
-	return db.Value[int64](ctx, q, "SELECT COUNT(*) FROM accounts WHERE domain = '' AND suspended_at = 0")
+	return db.Value[int64](ctx, q, "SELECT COUNT(*) FROM accounts WHERE domain = '' AND suspended_at = 0 AND actor_type <> 'Application'")
 }

@@ -211,7 +211,7 @@ type Incoming struct {
 func (s *Service) Receive(ctx context.Context, by *accounts.Account, in Incoming) (*Status, error) {
 	st := s.incoming(by, in)
 	err := s.DB.Write(ctx, func(tx *db.Tx) error {
-		gone, err := s.Tombstoned(ctx, tx, in.URI)
+		gone, err := s.Tombstoned(ctx, tx, in.URI, by.ID)
 		if err != nil {
 			return err
 		}
@@ -276,8 +276,11 @@ func (s *Service) existing(ctx context.Context, tx *db.Tx, by *accounts.Account,
 
 // adopt gives a new post the answers that arrived before it.
 func (s *Service) adopt(ctx context.Context, tx *db.Tx, st *Status) error {
-	n, err := tx.Exec(ctx, `UPDATE statuses SET in_reply_to_id = $1, in_reply_to_account_id = $2, in_reply_to_uri = '' WHERE in_reply_to_uri = $3 AND in_reply_to_uri <> ''`, st.ID, st.AccountID, st.URI)
-	if err != nil || n == 0 {
+	answers, err := db.Column[ID](ctx, tx, "SELECT id FROM statuses WHERE in_reply_to_uri = $1 AND in_reply_to_uri <> ''", st.URI)
+	if err != nil || len(answers) == 0 {
+		return err
+	}
+	if _, err := tx.Exec(ctx, "UPDATE statuses SET in_reply_to_id = $1, in_reply_to_account_id = $2, in_reply_to_uri = '' WHERE id = ANY($3)", st.ID, st.AccountID, db.Array(answers)); err != nil {
 		return err
 	}
 	_, err = tx.Exec(ctx, "UPDATE statuses SET replies_count = (SELECT COUNT(*) FROM statuses r WHERE r.in_reply_to_id = $1 AND r.deleted_at = 0 AND r.visibility <= 1) WHERE id = $1", st.ID)

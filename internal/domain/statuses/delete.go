@@ -53,7 +53,7 @@ func (s *Service) ReceiveDelete(ctx context.Context, by *accounts.Account, uri s
 // remove marks a post as deleted, with the boosts of it, and takes it out of all counts.
 func (s *Service) remove(ctx context.Context, tx *db.Tx, st *Status) error {
 	now := db.Ms(s.Clock.Now())
-	n, err := tx.Exec(ctx, "UPDATE statuses SET deleted_at = $1 WHERE id = $2 AND deleted_at = 0", now, st.ID)
+	n, err := tx.Exec(ctx, "UPDATE statuses SET deleted_at = $1 WHERE id = $2 AND account_id = $3 AND deleted_at = 0", now, st.ID, st.AccountID)
 	if err != nil || n == 0 {
 		return err
 	}
@@ -72,7 +72,10 @@ func (s *Service) remove(ctx context.Context, tx *db.Tx, st *Status) error {
 		return err
 	}
 	if !st.Reblog() {
-		boosters, err := db.Column[accounts.ID](ctx, tx, "UPDATE statuses SET deleted_at = $1 WHERE reblog_of_id = $2 AND reblog_of_id <> 0 AND deleted_at = 0 RETURNING account_id", now, st.ID)
+		if err := s.orphan(ctx, tx, st.ID); err != nil {
+			return err
+		}
+		boosters, err := s.removeBoosts(ctx, tx, st.ID, now)
 		if err != nil {
 			return err
 		}
@@ -83,6 +86,40 @@ func (s *Service) remove(ctx context.Context, tx *db.Tx, st *Status) error {
 		}
 	}
 	return s.Jobs.Emit(ctx, tx, Deleted{StatusID: st.ID, AccountID: st.AccountID, Local: st.Local, URI: st.URI, ReblogOfID: st.ReblogOfID})
+}
+
+// orphan makes what answered a post answer nothing, as in Mastodon.
+func (s *Service) orphan(ctx context.Context, tx *db.Tx, id ID) error {
+	answers, err := db.Column[ID](ctx, tx, "SELECT id FROM statuses WHERE in_reply_to_id = $1 AND in_reply_to_id <> 0", id)
+	if err != nil || len(answers) == 0 {
+		return err
+	}
+	_, err = tx.Exec(ctx, "UPDATE statuses SET in_reply_to_id = 0 WHERE id = ANY($1)", db.Array(answers))
+	return err
+}
+
+// removeBoosts marks the boosts of a post as deleted and gives who made them.
+func (s *Service) removeBoosts(ctx context.Context, tx *db.Tx, id ID, now int64) (boosters []accounts.ID, err error) {
+	var boosts []ID
+	rows, err := tx.Query(ctx, "SELECT id, account_id FROM statuses WHERE reblog_of_id = $1 AND reblog_of_id <> 0 AND deleted_at = 0"+tx.ForUpdate(), id)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var boost ID
+		var by accounts.ID
+		if err := rows.Scan(&boost, &by); err != nil {
+			return nil, err
+		}
+		boosts, boosters = append(boosts, boost), append(boosters, by)
+	}
+	if err := rows.Err(); err != nil || len(boosts) == 0 {
+		return nil, err
+	}
+	rows.Close()
+	_, err = tx.Exec(ctx, "UPDATE statuses SET deleted_at = $1 WHERE id = ANY($2) AND account_id = ANY($3)", now, db.Array(boosts), db.Array(boosters))
+	return boosters, err
 }
 
 // Purge removes the rows of a post that was deleted, and of the boosts of it; the database takes what refers to them along.

@@ -42,16 +42,20 @@ func (s *Service) Load(ctx context.Context, q db.Q, viewer accounts.ID, list []I
 	return p, s.loadParts(ctx, q, viewer, p)
 }
 
-func (s *Service) loadStatuses(ctx context.Context, q db.Q, viewer accounts.ID, list []ID, p *Parts) error {
-	flags := ", FALSE, FALSE, FALSE, FALSE, FALSE"
-	if viewer != 0 {
-		flags = `, EXISTS (SELECT 1 FROM favourites x WHERE x.status_id = s.id AND x.account_id = $1),
+// viewerFlags are the columns of a Viewer, for the viewer in $1. The table statuses goes by s.
+func viewerFlags(viewer accounts.ID) string {
+	if viewer == 0 {
+		return ", FALSE, FALSE, FALSE, FALSE, FALSE"
+	}
+	return `, EXISTS (SELECT 1 FROM favourites x WHERE x.status_id = s.id AND x.account_id = $1),
   EXISTS (SELECT 1 FROM statuses x WHERE x.reblog_of_id = s.id AND x.account_id = $1 AND x.reblog_of_id <> 0 AND x.deleted_at = 0),
   EXISTS (SELECT 1 FROM bookmarks x WHERE x.status_id = s.id AND x.account_id = $1),
   EXISTS (SELECT 1 FROM conversation_mutes x WHERE x.account_id = $1 AND x.conversation_id = s.conversation_id),
   s.account_id = $1 AND EXISTS (SELECT 1 FROM status_pins x WHERE x.account_id = $1 AND x.status_id = s.id)`
-	}
-	rows, err := q.Query(ctx, "SELECT "+columns+flags+` FROM statuses s JOIN accounts a ON a.id = s.account_id
+}
+
+func (s *Service) loadStatuses(ctx context.Context, q db.Q, viewer accounts.ID, list []ID, p *Parts) error {
+	rows, err := q.Query(ctx, "SELECT "+columns+viewerFlags(viewer)+` FROM statuses s JOIN accounts a ON a.id = s.account_id
 WHERE (s.id = ANY($2) OR s.id IN (SELECT x.reblog_of_id FROM statuses x WHERE x.id = ANY($2))) AND `+visible("$1"), viewer, db.Array(list))
 	if err != nil {
 		return fmt.Errorf("loading statuses: %w", err)
@@ -81,11 +85,32 @@ WHERE (s.id = ANY($2) OR s.id IN (SELECT x.reblog_of_id FROM statuses x WHERE x.
 }
 
 func (s *Service) loadParts(ctx context.Context, q db.Q, viewer accounts.ID, p *Parts) (err error) {
-	var withMedia, withMentions, withTags []ID
-	var apps, polls []int64
+	var polls []int64
 	people := map[accounts.ID]bool{}
-	for id, st := range p.Statuses {
+	for _, st := range p.Statuses {
 		people[st.AccountID] = true
+		if st.PollID != 0 {
+			polls = append(polls, st.PollID)
+		}
+	}
+	authors := make([]accounts.ID, 0, len(people))
+	for id := range people {
+		authors = append(authors, id)
+	}
+	if p.Accounts, err = s.Accounts.ByIDs(ctx, q, authors); err != nil {
+		return err
+	}
+	if p.Polls, err = s.Polls(ctx, q, viewer, polls); err != nil {
+		return err
+	}
+	return s.loadShown(ctx, q, p)
+}
+
+// loadShown loads what everybody is shown alike: mentions, hashtags, attachments, applications.
+func (s *Service) loadShown(ctx context.Context, q db.Q, p *Parts) (err error) {
+	var withMedia, withMentions, withTags []ID
+	var apps []int64
+	for id, st := range p.Statuses {
 		if st.parts&hasMedia != 0 {
 			withMedia = append(withMedia, id)
 		}
@@ -98,24 +123,11 @@ func (s *Service) loadParts(ctx context.Context, q db.Q, viewer accounts.ID, p *
 		if st.ApplicationID != 0 {
 			apps = append(apps, st.ApplicationID)
 		}
-		if st.PollID != 0 {
-			polls = append(polls, st.PollID)
-		}
-	}
-	authors := make([]accounts.ID, 0, len(people))
-	for id := range people {
-		authors = append(authors, id)
-	}
-	if p.Accounts, err = s.Accounts.ByIDs(ctx, q, authors); err != nil {
-		return err
 	}
 	if p.Mentions, err = s.MentionsOf(ctx, q, withMentions); err != nil {
 		return err
 	}
 	if p.Tags, err = s.TagsOf(ctx, q, withTags); err != nil {
-		return err
-	}
-	if p.Polls, err = s.Polls(ctx, q, viewer, polls); err != nil {
 		return err
 	}
 	if p.Media, err = s.mediaOf(ctx, q, withMedia); err != nil {

@@ -122,10 +122,13 @@ type Deps struct {
 }
 
 // Service reads and writes posts.
-type Service struct{ Deps }
+type Service struct {
+	Deps
+	copies *copies
+}
 
 // New makes the service.
-func New(d Deps) *Service { return &Service{d} }
+func New(d Deps) *Service { return &Service{d, newCopies(d.DB, d.Clock)} }
 
 // Posted says that a post, or a boost, was made here or arrived.
 type Posted struct {

@@ -17,7 +17,12 @@ type Entry struct {
 }
 
 func (s *Service) timeline(ctx context.Context, q db.Q, what, sql string, p db.Page, args ...any) ([]ID, error) {
-	end, args := p.Apply("s.id", args)
+	return s.timelineBy(ctx, q, "s.id", what, sql, p, args...)
+}
+
+// timelineBy pages by a column that holds the post's id: the one whose index is to be walked.
+func (s *Service) timelineBy(ctx context.Context, q db.Q, col, what, sql string, p db.Page, args ...any) ([]ID, error) {
+	end, args := p.Apply(col, args)
 	list, err := db.Column[ID](ctx, q, sql+end, args...)
 	if err != nil {
 		return nil, fmt.Errorf("reading the %s timeline: %w", what, err)
@@ -61,9 +66,14 @@ type TagOptions struct {
 
 // Tagged is the timeline of public posts with a hashtag.
 func (s *Service) Tagged(ctx context.Context, q db.Q, viewer accounts.ID, o TagOptions, p db.Page) ([]ID, error) {
-	args := []any{viewer, db.Texts(o.Any)}
-	sql := "SELECT s.id FROM statuses s JOIN accounts a ON a.id = s.account_id WHERE" + publicRule + o.where() +
-		" AND s.id IN (SELECT st.status_id FROM statuses_tags st JOIN tags t ON t.id = st.tag_id WHERE t.name = ANY($2))"
+	args, col := []any{viewer, db.Texts(o.Any)}, "s.id"
+	sql := "SELECT s.id FROM statuses s JOIN accounts a ON a.id = s.account_id WHERE" + publicRule + o.where()
+	if len(o.Any) == 1 { // the usual case walks the tag's own index, newest first
+		args[1], col = o.Any[0], "x.status_id"
+		sql = "SELECT s.id FROM statuses_tags x JOIN statuses s ON s.id = x.status_id JOIN accounts a ON a.id = s.account_id WHERE x.tag_id = (SELECT t.id FROM tags t WHERE t.name = $2) AND" + publicRule + o.where()
+	} else {
+		sql += " AND s.id IN (SELECT st.status_id FROM statuses_tags st JOIN tags t ON t.id = st.tag_id WHERE t.name = ANY($2))"
+	}
 	for _, name := range o.All {
 		args = append(args, name)
 		sql += fmt.Sprintf(" AND EXISTS (SELECT 1 FROM statuses_tags st JOIN tags t ON t.id = st.tag_id WHERE st.status_id = s.id AND t.name = $%d)", len(args))
@@ -72,7 +82,7 @@ func (s *Service) Tagged(ctx context.Context, q db.Q, viewer accounts.ID, o TagO
 		args = append(args, db.Texts(o.None))
 		sql += fmt.Sprintf(" AND NOT EXISTS (SELECT 1 FROM statuses_tags st JOIN tags t ON t.id = st.tag_id WHERE st.status_id = s.id AND t.name = ANY($%d))", len(args))
 	}
-	return s.timeline(ctx, q, "tag", sql+wanted("$1"), p, args...)
+	return s.timelineBy(ctx, q, col, "tag", sql+wanted("$1"), p, args...)
 }
 
 // AccountOptions narrow an account's timeline. Tagged is a normalized name.

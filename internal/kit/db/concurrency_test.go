@@ -217,7 +217,8 @@ func TestDeadlocksAreTriedAgain(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if got := names(t, d); got != "n1++ n2++" || runs.Load() != 3 || told.Load() != 2 {
+	// On a busy machine both find the deadlock, and meet again.
+	if got := names(t, d); got != "n1++ n2++" || runs.Load() < 3 || told.Load() != 2 {
 		t.Errorf("names are %s after %d runs; %d commits were told", got, runs.Load(), told.Load())
 	}
 }

@@ -68,8 +68,9 @@ type backend interface {
 
 // DB is an open database with a pool that reads and a pool, or the one connection, that writes.
 type DB struct {
-	engine Engine
-	b      backend
+	engine  Engine
+	b       backend
+	watches watches
 }
 
 // Options say how to open. The zero value of every field but URL is usable.
@@ -141,22 +142,33 @@ func (d *DB) QueryRow(ctx context.Context, sql string, args ...any) Row {
 
 // Tx is an open transaction. It reads what it wrote. It is not safe for use by several goroutines.
 type Tx struct {
-	engine Engine
-	c      conn
-	after  []func()
+	engine  Engine
+	c       conn
+	after   []func()
+	watches *watches
+	ends    []func()
 }
 
 // Write runs fn in one transaction: committed when fn returns nil, rolled back otherwise. On PostgreSQL fn runs again, up to
 // three times, when the database reports a deadlock or a serialization failure, so it must be safe to repeat.
 func (d *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
 	var tx *Tx
+	defer func() {
+		if tx != nil {
+			tx.ended()
+		}
+	}()
 	err := d.b.write(ctx, func(c conn) error {
-		tx = &Tx{engine: d.engine, c: c}
+		if tx != nil { // the attempt before was rolled back
+			tx.ended()
+		}
+		tx = &Tx{engine: d.engine, c: c, watches: &d.watches}
 		return fn(tx)
 	})
 	if err != nil {
 		return err
 	}
+	tx.ended()
 	for _, f := range tx.after {
 		f()
 	}
@@ -169,18 +181,21 @@ func (t *Tx) Engine() Engine { return t.engine }
 // Query reads rows. Close or exhaust them before the next statement.
 func (t *Tx) Query(ctx context.Context, sql string, args ...any) (Rows, error) {
 	count(ctx)
+	t.touch(sql, args)
 	return t.c.query(ctx, sql, args)
 }
 
 // QueryRow reads one row.
 func (t *Tx) QueryRow(ctx context.Context, sql string, args ...any) Row {
 	count(ctx)
+	t.touch(sql, args)
 	return t.c.queryRow(ctx, sql, args)
 }
 
 // Exec writes and says how many rows it touched.
 func (t *Tx) Exec(ctx context.Context, sql string, args ...any) (int64, error) {
 	count(ctx)
+	t.touch(sql, args)
 	return t.c.exec(ctx, sql, args)
 }
 
@@ -191,6 +206,7 @@ func (t *Tx) ExecMany(ctx context.Context, sql string, args [][]any) (int64, err
 		return 0, nil
 	}
 	count(ctx)
+	t.touch(sql, args...)
 	return t.c.execMany(ctx, sql, args)
 }
 

@@ -2,33 +2,38 @@ package db
 
 import (
 	"context"
-	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"strings"
-	"sync"
+	"sync/atomic"
+	"time"
+
+	"modernc.org/sqlite"
 
 	"github.com/gomph/gomph/internal/kit/errs"
-
-	_ "modernc.org/sqlite" // the driver
 )
 
 // sqliteReaders bounds the reading pool: more of them starve the writer and gain nothing on few cores.
 const sqliteReaders = 6
 
-// maxStatements bounds the prepared statements kept a connection pool; texts beyond it are prepared each time.
+// maxStatements bounds the prepared statements kept a connection; texts beyond it are prepared each time.
 const maxStatements = 2000
 
-// sqliteDB is a pool of readers that cannot write and one connection that can.
+// sqliteDB is a pool of readers that cannot write and one connection that can. It speaks to the driver itself: database/sql
+// would take as long again as SQLite does for most statements here.
 type sqliteDB struct {
-	texts   texts
-	readers *sql.DB
-	rstmts  statements
-	writers *sql.DB
-	writer  *sql.Conn
-	wstmts  statements
-	turn    chan struct{} // holds one token: whoever has it may write
+	texts  texts
+	source string
+	// free holds the readers that nobody uses; a nil one is still to be opened.
+	free   chan *sqliteConn
+	writer *sqliteConn
+	turn   chan struct{} // holds one token: whoever has it may write
+
+	opened, waited, waitTime atomic.Int64
+	closed                   atomic.Bool
 }
 
 func openSQLite(ctx context.Context, o Options) (*sqliteDB, error) {
@@ -39,25 +44,18 @@ func openSQLite(ctx context.Context, o Options) (*sqliteDB, error) {
 	}
 	common := url.Values{"_pragma": {"busy_timeout(10000)", "foreign_keys(1)", "journal_mode(WAL)", "synchronous(" + sync + ")", "cache_size(-16000)", "temp_store(MEMORY)"}}
 	path := (&url.URL{Scheme: "file", Opaque: strings.ReplaceAll(url.PathEscape(o.URL), "%2F", "/")}).String()
-	d := &sqliteDB{turn: make(chan struct{}, 1)}
+	d := &sqliteDB{turn: make(chan struct{}, 1), free: make(chan *sqliteConn, sqliteReaders)}
 	var err error
-	if d.writers, err = sql.Open("sqlite", path+"?"+common.Encode()); err != nil {
-		return nil, err
-	}
-	d.writers.SetMaxOpenConns(1)
-	if d.writer, err = d.writers.Conn(ctx); err != nil {
-		_ = d.writers.Close()
+	if d.writer, err = openSQLiteConn(path + "?" + common.Encode()); err != nil {
 		return nil, err
 	}
 	common.Add("_pragma", "query_only(1)")
-	if d.readers, err = sql.Open("sqlite", path+"?"+common.Encode()); err != nil {
-		d.close()
-		return nil, err
+	d.source = path + "?" + common.Encode()
+	for range sqliteReaders {
+		d.free <- nil
 	}
-	d.readers.SetMaxOpenConns(sqliteReaders)
-	d.readers.SetMaxIdleConns(sqliteReaders)
 	d.turn <- struct{}{}
-	if err := d.readers.PingContext(ctx); err != nil {
+	if err := d.ping(ctx); err != nil {
 		d.close()
 		return nil, err
 	}
@@ -65,24 +63,80 @@ func openSQLite(ctx context.Context, o Options) (*sqliteDB, error) {
 }
 
 func (d *sqliteDB) close() {
-	if d.readers != nil {
-		d.rstmts.close()
-		_ = d.readers.Close()
+	d.closed.Store(true)
+	for range sqliteReaders {
+		select {
+		case c := <-d.free:
+			c.close()
+		default: // in use: closed when it is given back
+		}
 	}
-	d.wstmts.close()
-	_ = d.writer.Close()
-	_ = d.writers.Close()
+	d.writer.close()
 }
 
-func (d *sqliteDB) ping(ctx context.Context) error { return d.readers.PingContext(ctx) }
+func (d *sqliteDB) ping(ctx context.Context) error {
+	var one int64
+	return d.queryRow(ctx, "SELECT 1", nil).Scan(&one)
+}
 
 func (d *sqliteDB) stats() Stats {
-	s := d.readers.Stats()
-	return Stats{Open: s.OpenConnections + 1, Busy: s.InUse + 1 - len(d.turn), Max: sqliteReaders + 1, Waited: s.WaitCount, WaitTime: s.WaitDuration}
+	return Stats{
+		Open: int(d.opened.Load()) + 1, Busy: sqliteReaders - len(d.free) + 1 - len(d.turn), Max: sqliteReaders + 1,
+		Waited: d.waited.Load(), WaitTime: time.Duration(d.waitTime.Load()),
+	}
+}
+
+// acquire takes a reader, opened when need be.
+func (d *sqliteDB) acquire(ctx context.Context) (c *sqliteConn, err error) {
+	select {
+	case c = <-d.free:
+	default:
+		began := time.Now()
+		select {
+		case c = <-d.free:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		d.waited.Add(1)
+		d.waitTime.Add(int64(time.Since(began)))
+	}
+	if d.closed.Load() {
+		d.release(c)
+		return nil, errors.New("the database is closed")
+	}
+	if c == nil {
+		if c, err = openSQLiteConn(d.source); err != nil {
+			d.release(nil)
+			return nil, err
+		}
+		d.opened.Add(1)
+	}
+	return c, nil
+}
+
+func (d *sqliteDB) release(c *sqliteConn) {
+	if d.closed.Load() {
+		c.close()
+		c = nil
+	}
+	d.free <- c
 }
 
 func (d *sqliteDB) query(ctx context.Context, q string, args []any) (Rows, error) {
-	return sqliteQuery(ctx, d.readers, &d.rstmts, d.texts.sqlite(q), args)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	c, err := d.acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := c.query(ctx, d.texts.sqlite(q), args)
+	if err != nil {
+		d.release(c)
+		return nil, err
+	}
+	rows.pool = d
+	return rows, nil
 }
 
 func (d *sqliteDB) queryRow(ctx context.Context, q string, args []any) Row {
@@ -99,15 +153,15 @@ func (d *sqliteDB) execMany(context.Context, string, [][]any) (int64, error) {
 }
 
 func (d *sqliteDB) write(ctx context.Context, fn func(conn) error) (err error) {
-	if err := ctx.Err(); err != nil {
-		return err // the choice below is by chance when the turn is free
-	}
 	select {
 	case <-d.turn:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	defer func() { d.turn <- struct{}{} }()
+	if err := ctx.Err(); err != nil { // both were ready
+		return err
+	}
 	// The transaction's own statements are not tied to ctx: a cancelled BEGIN or COMMIT would leave its outcome unknown.
 	own := context.WithoutCancel(ctx)
 	w := sqliteTx{d}
@@ -139,7 +193,11 @@ func (d *sqliteDB) write(ctx context.Context, fn func(conn) error) (err error) {
 type sqliteTx struct{ d *sqliteDB }
 
 func (t sqliteTx) query(ctx context.Context, q string, args []any) (Rows, error) {
-	return sqliteQuery(ctx, t.d.writer, &t.d.wstmts, t.d.texts.sqlite(q), args)
+	rows, err := t.d.writer.query(ctx, t.d.texts.sqlite(q), args)
+	if err != nil {
+		return nil, err
+	}
+	return rows, nil
 }
 
 func (t sqliteTx) queryRow(ctx context.Context, q string, args []any) Row {
@@ -148,17 +206,7 @@ func (t sqliteTx) queryRow(ctx context.Context, q string, args []any) Row {
 }
 
 func (t sqliteTx) exec(ctx context.Context, q string, args []any) (int64, error) {
-	q = t.d.texts.sqlite(q)
-	stmt, done, err := t.d.wstmts.get(ctx, t.d.writer, q)
-	if err != nil {
-		return 0, fmt.Errorf("preparing %q: %w", q, err)
-	}
-	defer done()
-	res, err := stmt.ExecContext(ctx, sqliteArgs(args)...)
-	if err != nil {
-		return 0, err
-	}
-	return res.RowsAffected()
+	return t.d.writer.exec(ctx, t.d.texts.sqlite(q), args)
 }
 
 func (t sqliteTx) execMany(ctx context.Context, q string, args [][]any) (int64, error) {
@@ -173,87 +221,173 @@ func (t sqliteTx) execMany(ctx context.Context, q string, args [][]any) (int64, 
 	return total, nil
 }
 
-type preparer interface {
-	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
+// sqliteConn is one connection with its prepared statements. One goroutine uses it at a time.
+type sqliteConn struct {
+	c     driver.Conn
+	stmts map[string]driver.Stmt
 }
 
-// statements keeps prepared statements by text.
-type statements struct {
-	mu sync.RWMutex
-	m  map[string]*sql.Stmt
-}
-
-func (s *statements) get(ctx context.Context, p preparer, q string) (*sql.Stmt, func(), error) {
-	keep := func() {}
-	s.mu.RLock()
-	stmt, n := s.m[q], len(s.m)
-	s.mu.RUnlock()
-	if stmt != nil {
-		return stmt, keep, nil
-	}
-	stmt, err := p.PrepareContext(context.WithoutCancel(ctx), q)
+func openSQLiteConn(source string) (*sqliteConn, error) {
+	c, err := new(sqlite.Driver).Open(source)
 	if err != nil {
-		return nil, keep, err
-	}
-	if n >= maxStatements {
-		return stmt, func() { _ = stmt.Close() }, nil
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if other := s.m[q]; other != nil {
-		_ = stmt.Close()
-		return other, keep, nil
-	}
-	if s.m == nil {
-		s.m = map[string]*sql.Stmt{}
-	}
-	s.m[q] = stmt
-	return stmt, keep, nil
-}
-
-func (s *statements) close() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, stmt := range s.m {
-		_ = stmt.Close()
-	}
-	s.m = nil
-}
-
-func sqliteQuery(ctx context.Context, p preparer, s *statements, q string, args []any) (Rows, error) {
-	stmt, done, err := s.get(ctx, p, q)
-	if err != nil {
-		return nil, fmt.Errorf("preparing %q: %w", q, err)
-	}
-	rows, err := stmt.QueryContext(ctx, sqliteArgs(args)...)
-	if err != nil {
-		done()
 		return nil, err
 	}
-	return &sqliteRows{rows, done}, nil
+	return &sqliteConn{c, map[string]driver.Stmt{}}, nil
 }
 
-func sqliteArgs(args []any) []any {
-	copied := false
-	for i, a := range args {
-		if arr, ok := a.(array); ok {
-			if !copied {
-				args, copied = append([]any(nil), args...), true
-			}
-			args[i] = arr.sqlite()
+func (c *sqliteConn) close() {
+	if c == nil {
+		return
+	}
+	for _, s := range c.stmts {
+		_ = s.Close()
+	}
+	_ = c.c.Close()
+}
+
+// prepare gives a statement, and what to do with it afterwards.
+func (c *sqliteConn) prepare(q string) (driver.Stmt, func(), error) {
+	if s := c.stmts[q]; s != nil {
+		return s, func() {}, nil
+	}
+	s, err := c.c.Prepare(q)
+	if err != nil {
+		return nil, nil, fmt.Errorf("preparing %q: %w", q, err)
+	}
+	if len(c.stmts) >= maxStatements {
+		return s, func() { _ = s.Close() }, nil
+	}
+	c.stmts[q] = s
+	return s, func() {}, nil
+}
+
+// tied is what the driver is told of ctx. It watches a context by two goroutines a statement, which costs as much as a short
+// statement itself; so only those are watched that may take long, and the others look before they start.
+func (t sqliteText) tied(ctx context.Context) context.Context {
+	if t.long {
+		return ctx
+	}
+	return context.Background()
+}
+
+func (c *sqliteConn) query(ctx context.Context, q sqliteText, args []any) (*sqliteRows, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	stmt, done, err := c.prepare(q.sql)
+	if err != nil {
+		return nil, err
+	}
+	values, err := sqliteArgs(args)
+	if err == nil {
+		var rows driver.Rows
+		if rows, err = stmt.(driver.StmtQueryContext).QueryContext(q.tied(ctx), values); err == nil {
+			return &sqliteRows{ctx: ctx, rows: rows, values: make([]driver.Value, len(rows.Columns())), conn: c, done: done}, nil
 		}
 	}
-	return args
+	done()
+	return nil, err
 }
 
-type sqliteRows struct {
-	*sql.Rows
-	done func()
+func (c *sqliteConn) exec(ctx context.Context, q sqliteText, args []any) (int64, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	stmt, done, err := c.prepare(q.sql)
+	if err != nil {
+		return 0, err
+	}
+	defer done()
+	values, err := sqliteArgs(args)
+	if err != nil {
+		return 0, err
+	}
+	res, err := stmt.(driver.StmtExecContext).ExecContext(q.tied(ctx), values)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
 }
+
+func sqliteArgs(args []any) ([]driver.NamedValue, error) {
+	out := make([]driver.NamedValue, len(args))
+	for i, a := range args {
+		out[i].Ordinal = i + 1
+		switch v := a.(type) {
+		case int64, string, bool:
+			out[i].Value = v
+		case int:
+			out[i].Value = int64(v)
+		case array:
+			out[i].Value = v.sqlite()
+		default:
+			value, err := driver.DefaultParameterConverter.ConvertValue(a)
+			if err != nil {
+				return nil, fmt.Errorf("argument %d: %w", i+1, err)
+			}
+			out[i].Value = value
+		}
+	}
+	return out, nil
+}
+
+// sqliteRows gives its connection back when it is closed or exhausted.
+type sqliteRows struct {
+	ctx    context.Context //nolint:containedctx // of the one who reads the rows, as long as they do
+	rows   driver.Rows
+	values []driver.Value
+	err    error
+	closed bool
+	conn   *sqliteConn
+	pool   *sqliteDB // nil in a transaction
+	done   func()
+}
+
+func (r *sqliteRows) Next() bool {
+	if r.closed {
+		return false
+	}
+	if r.err = r.ctx.Err(); r.err == nil {
+		if r.err = r.rows.Next(r.values); r.err == nil {
+			return true
+		}
+	}
+	if errors.Is(r.err, io.EOF) {
+		r.err = nil
+	}
+	r.Close()
+	return false
+}
+
+func (r *sqliteRows) Err() error { return r.err }
 
 func (r *sqliteRows) Close() {
-	_ = r.Rows.Close()
+	if r.closed {
+		return
+	}
+	r.closed = true
+	if err := r.rows.Close(); err != nil && r.err == nil {
+		r.err = err
+	}
 	r.done()
+	if r.pool != nil {
+		r.pool.release(r.conn)
+	}
+}
+
+func (r *sqliteRows) Scan(dest ...any) error {
+	if r.closed {
+		return errors.New("reading a row of a closed result")
+	}
+	if len(dest) != len(r.values) {
+		return fmt.Errorf("a row has %d columns, not %d", len(r.values), len(dest))
+	}
+	for i, into := range dest {
+		if err := assign(into, r.values[i]); err != nil {
+			return fmt.Errorf("reading column %s: %w", r.rows.Columns()[i], err)
+		}
+	}
+	return nil
 }
 
 // firstRow is the first row of a result, errs.NotFound when there is none.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/kit/errs"
 	"github.com/gomph/gomph/internal/kit/httpio"
@@ -66,8 +67,8 @@ type Request struct {
 	*http.Request
 	Params *httpio.Params
 	// Token is nil without one, User and Account for nobody and for an application alone.
-	Token   *TokenInfo
-	User    *UserInfo
+	Token   *access.Token
+	User    *access.User
 	Account *accounts.Account
 }
 
@@ -97,7 +98,7 @@ func (r *Request) Viewer() accounts.ID {
 // Authenticator finds out whose a token is. A token that is not valid is errs.UnauthorizedKind; User and Account are nil
 // for an application's own token.
 type Authenticator interface {
-	Authenticate(ctx context.Context, bearer string) (*TokenInfo, *UserInfo, *accounts.Account, error)
+	Authenticate(ctx context.Context, bearer string) (*access.Token, *access.User, *accounts.Account, error)
 }
 
 // Deps is what the endpoints stand on.

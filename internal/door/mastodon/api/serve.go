@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/kit/errs"
 	"github.com/gomph/gomph/internal/kit/httpio"
 	"github.com/gomph/gomph/internal/kit/log"
@@ -127,24 +127,11 @@ func allow(r *Request, route Route) error {
 		}
 		return nil
 	}
-	if err := working(r.User, r.Account); err != nil {
+	if err := access.Barred(r.User, r.Account); err != nil {
 		if route.Auth == User {
 			return err
 		}
 		r.User, r.Account = nil, nil
-	}
-	return nil
-}
-
-// working reports why a login may not be used now.
-func working(u *UserInfo, a *accounts.Account) error {
-	switch {
-	case u.ConfirmedAt.IsZero():
-		return errs.New(errs.ForbiddenKind, "Your login is missing a confirmed e-mail address")
-	case !u.Approved:
-		return errs.New(errs.ForbiddenKind, "Your login is currently pending approval")
-	case u.Disabled || a.Suspended():
-		return errs.New(errs.ForbiddenKind, "Your login is currently disabled")
 	}
 	return nil
 }

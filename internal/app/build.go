@@ -1,0 +1,176 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/gomph/gomph/internal/domain/access"
+	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/feeds"
+	"github.com/gomph/gomph/internal/domain/filters"
+	"github.com/gomph/gomph/internal/domain/instances"
+	"github.com/gomph/gomph/internal/domain/media"
+	"github.com/gomph/gomph/internal/domain/notifications"
+	"github.com/gomph/gomph/internal/domain/relations"
+	"github.com/gomph/gomph/internal/domain/settings"
+	"github.com/gomph/gomph/internal/domain/statuses"
+	"github.com/gomph/gomph/internal/door/activitypub"
+	"github.com/gomph/gomph/internal/kit/config"
+	"github.com/gomph/gomph/internal/kit/fetch"
+	"github.com/gomph/gomph/internal/kit/jobs"
+	"github.com/gomph/gomph/internal/kit/mail"
+	"github.com/gomph/gomph/internal/kit/pubsub"
+)
+
+// New puts a process together, lower floors first. Nothing runs until Run; Close lets go of everything.
+func New(ctx context.Context, c *config.Config, o Options) (*App, error) {
+	if err := checkSeveral(c, o); err != nil {
+		return nil, err
+	}
+	b, err := openBase(ctx, c, o.Roles, o.Migrate)
+	if err != nil {
+		return nil, err
+	}
+	a := &App{base: b}
+	if err := a.build(); err != nil {
+		b.close()
+		return nil, err
+	}
+	if o.FirstStart {
+		if err := a.firstStart(ctx, o.Out); err != nil {
+			b.close()
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+// Close lets go of everything.
+func (a *App) Close() { a.close() }
+
+// checkSeveral refuses what only a single process can do.
+func checkSeveral(c *config.Config, o Options) error {
+	switch {
+	case !o.Several:
+		return nil
+	case !c.Postgres():
+		return fmt.Errorf("gomph %s is one of several processes, which need PostgreSQL: set DATABASE_URL, or run gomph serve, which does everything in one process", o.Roles)
+	case c.RedisURL == "":
+		return fmt.Errorf("gomph %s is one of several processes, which speak through Redis: set REDIS_URL, or run gomph serve, which does everything in one process", o.Roles)
+	}
+	return nil
+}
+
+func (a *App) build() error {
+	c := a.Config
+	a.Site = settings.Site{LocalDomain: c.LocalDomain, WebDomain: c.WebDomain, HTTPS: c.HTTPS(), StreamingURL: strings.TrimSuffix(c.StreamingBase, "/")}
+	a.buildDomains()
+	private, err := config.Prefixes(c.AllowedPrivate)
+	if err != nil {
+		return err
+	}
+	client := fetch.New(fetch.Options{
+		AllowPrivate: private, AllowHTTP: !c.HTTPS(), Clock: a.Clock,
+		UserAgent: fmt.Sprintf("Gomph/%s (+%s/)", config.Version, a.Site.Base()),
+	})
+	a.closers = append(a.closers, client.Close)
+	resolver := activitypub.NewResolver(activitypub.ResolverDeps{
+		DB: a.DB, Clock: a.Clock, Site: a.Site, Accounts: a.Accounts, Instances: a.Instances, Fetch: client, Cache: a.Cache,
+	})
+	a.buildPosts(resolver)
+	a.Federation = activitypub.New(activitypub.Deps{
+		Resolver: resolver, Jobs: a.Jobs, IDs: a.IDs, Relations: a.Relations, Statuses: a.Statuses, Log: a.Log, Metrics: a.Metrics,
+		MediaURL: a.mediaURL, FileURL: a.fileURL, About: a.about, Version: config.Version,
+	})
+	if err := a.buildDoors(); err != nil {
+		return err
+	}
+	a.react()
+	a.jobRuns = a.Metrics.Histogram("job_seconds", "How long jobs ran, by reaction.", "job")
+	a.jobFailures = a.Metrics.Counter("job_failures_total", "Attempts of jobs that failed, by reaction.", "job")
+	return nil
+}
+
+func (a *App) buildDomains() {
+	registrations := settings.RegistrationsApproved
+	if !a.Config.HTTPS() {
+		registrations = settings.RegistrationsOpen
+	}
+	a.Settings = settings.New(settings.Deps{DB: a.DB, IDs: a.IDs, Clock: a.Clock, Site: a.Site, DefaultRegistrations: registrations})
+	a.Instances = instances.New(a.DB, a.Clock)
+	a.Accounts = accounts.New(accounts.Deps{DB: a.DB, Jobs: a.Jobs, IDs: a.IDs, Clock: a.Clock, Site: a.Site})
+	a.Access = access.New(access.Deps{
+		DB: a.DB, Jobs: a.Jobs, IDs: a.IDs, Clock: a.Clock, Site: a.Site, Settings: a.Settings, Accounts: a.Accounts, Bus: a.Bus,
+		AutoConfirm: a.Config.SMTPServer == "",
+	})
+	a.Relations = relations.New(relations.Deps{DB: a.DB, Jobs: a.Jobs, IDs: a.IDs, Clock: a.Clock, Accounts: a.Accounts, Changed: a.relationsChanged})
+	a.Media = media.New(a.DB, a.IDs, a.Clock)
+}
+
+func (a *App) buildPosts(resolver statuses.Resolver) {
+	a.Statuses = statuses.New(statuses.Deps{
+		DB: a.DB, Jobs: a.Jobs, IDs: a.IDs, Clock: a.Clock, Site: a.Site, Accounts: a.Accounts, Relations: a.Relations, Media: a.Media, Resolver: resolver,
+	})
+	a.Filters = filters.New(filters.Deps{DB: a.DB, IDs: a.IDs, Clock: a.Clock, Statuses: a.Statuses, Bus: a.Bus})
+	a.Notifications = notifications.New(notifications.Deps{
+		DB: a.DB, IDs: a.IDs, Clock: a.Clock, Accounts: a.Accounts, Relations: a.Relations, Statuses: a.Statuses, Bus: a.Bus,
+	})
+	a.Feeds = feeds.New(feeds.Deps{
+		DB: a.DB, IDs: a.IDs, Jobs: a.Jobs, Clock: a.Clock, Accounts: a.Accounts, Relations: a.Relations, Statuses: a.Statuses, Cache: a.Cache, Bus: a.Bus, Log: a.Log,
+	})
+}
+
+// relationsChanged tells every process that what these accounts want to see is another set now.
+func (a *App) relationsChanged(list ...accounts.ID) {
+	msgs := make([]pubsub.Message, len(list))
+	for i, id := range list {
+		msgs[i] = pubsub.Message{Channel: fmt.Sprintf("relations:%d", id)}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := a.Bus.Publish(ctx, msgs...); err != nil {
+		a.Log.Debug("telling of changed relations", "error", err)
+	}
+}
+
+func (a *App) sender() (mail.Sender, error) {
+	c := a.Config
+	return mail.Open(mail.Config{
+		Server: c.SMTPServer, Port: c.SMTPPort, Login: c.SMTPLogin, Password: c.SMTPPassword, AuthMethod: c.SMTPAuth, From: c.SMTPFrom, Domain: c.SMTPDomain,
+		TLS: c.SMTPTLS == "true", StartTLS: c.SMTPStartTLS, VerifyMode: c.SMTPVerify, CAFile: c.SMTPCAFile, LocalDomain: c.LocalDomain,
+		Folder: filepath.Join(c.Data, "mails"),
+	})
+}
+
+// about is what this server tells others of itself.
+func (a *App) about(ctx context.Context) (activitypub.About, error) {
+	i, err := a.Settings.Get(ctx, a.DB)
+	if err != nil {
+		return activitypub.About{}, err
+	}
+	out := activitypub.About{Name: i.Title, Description: i.Description, OpenRegistrations: i.Open() && !i.Approval()}
+	if out.Users, err = a.Accounts.LocalCount(ctx, a.DB); err != nil {
+		return out, err
+	}
+	if out.Posts, err = a.Statuses.LocalCount(ctx, a.DB); err != nil {
+		return out, err
+	}
+	now := a.Clock.Now()
+	if out.ActiveMonth, err = a.Access.Active(ctx, a.DB, now.AddDate(0, 0, -30).UnixMilli()); err != nil {
+		return out, err
+	}
+	out.ActiveHalfyear, err = a.Access.Active(ctx, a.DB, now.AddDate(0, 0, -180).UnixMilli())
+	return out, err
+}
+
+// jobDone counts the end of a job.
+func (a *App) jobDone(name string, _ jobs.Queue, took time.Duration, err error) {
+	a.jobRuns.Observe(took.Seconds(), name)
+	if err != nil {
+		a.jobFailures.Inc(name)
+		a.Log.Debug("job failed", "job", name, "error", err)
+	}
+}

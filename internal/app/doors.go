@@ -1,0 +1,141 @@
+package app
+
+import (
+	"context"
+	"net/netip"
+	"path/filepath"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/media"
+	"github.com/gomph/gomph/internal/domain/statuses"
+	"github.com/gomph/gomph/internal/door/mailer"
+	"github.com/gomph/gomph/internal/door/mastodon/api"
+	"github.com/gomph/gomph/internal/door/mastodon/entity"
+	"github.com/gomph/gomph/internal/door/mastodon/oauth"
+	"github.com/gomph/gomph/internal/door/mastodon/rest"
+	"github.com/gomph/gomph/internal/door/site"
+	"github.com/gomph/gomph/internal/kit/blob"
+	"github.com/gomph/gomph/internal/kit/config"
+	"github.com/gomph/gomph/internal/kit/errs"
+	"github.com/gomph/gomph/internal/kit/limit"
+	"github.com/gomph/gomph/internal/kit/text"
+	"github.com/gomph/gomph/web"
+)
+
+// doors are the ways in and out.
+type doors struct {
+	render *entity.Renderer
+	rest   *rest.API
+	oauth  *oauth.Server
+	site   *site.Server
+	mailer *mailer.Mailer
+	api    api.Deps
+}
+
+func (a *App) buildDoors() error {
+	files, err := blob.OpenDisk(filepath.Join(a.Config.Data, "system"))
+	if err != nil {
+		return err
+	}
+	addr, err := clientAddr(a.Config)
+	if err != nil {
+		return err
+	}
+	sender, err := a.sender()
+	if err != nil {
+		return err
+	}
+	d := &a.doors
+	d.mailer = mailer.New(mailer.Deps{DB: a.DB, Site: a.Site, Settings: a.Settings, Accounts: a.Accounts, Access: a.Access, Sender: sender})
+	d.render = entity.New(entity.Deps{
+		Site: a.Site, Clock: a.Clock, Accounts: a.Accounts, Relations: a.Relations, Statuses: a.Statuses, Media: a.Media, Filters: a.Filters,
+	})
+	d.rest = rest.New(rest.Deps{
+		DB: a.DB, Clock: a.Clock, Site: a.Site, Settings: a.Settings, Access: a.Access, Accounts: a.Accounts, Relations: a.Relations, Instances: a.Instances,
+		Statuses: a.Statuses, Media: a.Media, Filters: a.Filters, Notifications: a.Notifications, Feeds: a.Feeds, Render: d.render, Files: files,
+		Finder: finder{a}, Version: config.Version,
+	})
+	d.api = api.Deps{Auth: a.Access, Log: a.Log, ClientAddr: addr, Metrics: a.Metrics}
+	if a.Config.RateLimits != "off" {
+		failures := a.Metrics.Counter("limit_store_failures_total", "How often the shared counters of rate limits did not answer.")
+		d.api.Limiter = limit.New(a.Cache, a.Clock, func(error) { failures.Inc() })
+	}
+	d.site, err = site.New(site.Deps{
+		DB: a.DB, Clock: a.Clock, Site: a.Site, Settings: a.Settings, Instances: a.Instances, Accounts: a.Accounts, Access: a.Access, Relations: a.Relations,
+		Statuses: a.Statuses, Resolver: a.Federation, Finder: a.Federation, Log: a.Log, Limiter: d.api.Limiter, ClientAddr: addr, Asset: d.render.Asset,
+		Dist: web.Dist(), Version: config.Version,
+	})
+	if err != nil {
+		return err
+	}
+	d.oauth = oauth.New(oauth.Deps{Pages: d.site, DB: a.DB, Clock: a.Clock, Site: a.Site, Access: a.Access, Log: a.Log, ClientAddr: addr, Asset: d.render.Asset})
+	return nil
+}
+
+// routes is every endpoint of the Mastodon API.
+func (a *App) routes() []api.Route {
+	return append(a.doors.rest.Routes(), a.doors.oauth.Routes()...)
+}
+
+// serveHTTP answers with the doors that a plan's roles open.
+func (a *App) serveHTTP(ctx context.Context, p Plan) error {
+	r := chi.NewRouter()
+	if p.has("web") {
+		r.Use(a.Federation.Negotiate)
+	}
+	r.Get("/health", health)
+	r.Get("/health/ready", a.ready)
+	if p.has("web") {
+		a.Federation.Mount(r)
+		a.doors.rest.MountFiles(r)
+		api.Mount(r, a.routes(), a.doors.api)
+		a.doors.oauth.Mount(r)
+		a.doors.site.Mount(r)
+	}
+	return a.serve(ctx, r, nil)
+}
+
+// fileURL is the address of a stored file.
+func (a *App) fileURL(name string) string { return a.doors.render.Asset(name) }
+
+// mediaURL is the address of an attachment's file.
+func (a *App) mediaURL(m media.Attachment) string {
+	if m.File == "" {
+		return m.RemoteURL
+	}
+	return a.doors.render.Asset(m.File)
+}
+
+// mailDomain is the local domain as mail addresses have it, or a stand-in where that is none.
+func (a *App) mailDomain() string {
+	host, _, _ := strings.Cut(a.Config.LocalDomain, ":")
+	if _, err := netip.ParseAddr(host); err == nil || !strings.Contains(host, ".") {
+		return "localhost.localdomain"
+	}
+	return host
+}
+
+// finder asks other servers for what somebody searches.
+type finder struct{ *App }
+
+// Find resolves an address or a handle.
+func (f finder) Find(ctx context.Context, query string) (*accounts.Account, *statuses.Status, error) {
+	query = strings.TrimSpace(query)
+	if strings.HasPrefix(query, "http://") || strings.HasPrefix(query, "https://") {
+		found, err := f.Federation.ResolveURL(ctx, query)
+		return found.Account, found.Status, err
+	}
+	name, domain, ok := strings.Cut(strings.TrimPrefix(query, "@"), "@")
+	if !ok || !text.ValidRemoteUsername(name) {
+		return nil, nil, errs.NotFound()
+	}
+	domain, err := text.NormalizeDomain(domain)
+	if err != nil {
+		return nil, nil, errs.NotFound()
+	}
+	found, err := f.Federation.ByHandle(ctx, accounts.Handle{Username: name, Domain: domain})
+	return found, nil, err
+}

@@ -1,0 +1,126 @@
+package app
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/gomph/gomph/internal/domain/access"
+	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/feeds"
+	"github.com/gomph/gomph/internal/domain/relations"
+	"github.com/gomph/gomph/internal/domain/statuses"
+	"github.com/gomph/gomph/internal/door/activitypub"
+	"github.com/gomph/gomph/internal/kit/jobs"
+)
+
+// Policies that several reactions share.
+var (
+	onDefault = jobs.Policy{Queue: jobs.Default}
+	// fanOut may take long: an account can have followers on tens of thousands of servers.
+	fanOut = jobs.Policy{Queue: jobs.Default, Deadline: 5 * time.Minute}
+	// mails are tried for some hours; by then what they say is old.
+	mails = jobs.Policy{Queue: jobs.Mailers, Attempts: 9}
+	// pulls are few: what is fetched is wanted, not needed.
+	pulls = jobs.Policy{Queue: jobs.Pull, Attempts: 3, Deadline: 2 * time.Minute}
+	// afterwards lets the other reactions to a deletion run before the rows go.
+	afterwards = jobs.Policy{Queue: jobs.Default, Delay: time.Hour}
+	recurring  = jobs.Policy{Queue: jobs.Scheduler, Attempts: 3, Deadline: 10 * time.Minute}
+	// votesGather sends the votes of some minutes as one update (Mastodon: three minutes).
+	votesGather = jobs.Policy{Queue: jobs.Default, Delay: 3 * time.Minute, Deadline: 5 * time.Minute}
+)
+
+// react is the list of everything that follows from anything. The names are stored with the jobs and never change their meaning.
+func (a *App) react() {
+	a.onPeople()
+	a.onPosts()
+	a.onRelations()
+	a.onCommands()
+}
+
+// onPeople: what follows from what happens to accounts and logins.
+func (a *App) onPeople() {
+	j, mail := a.Jobs, a.doors.mailer
+	jobs.On(j, "mailer.welcome", mails, mail.Welcome)
+	jobs.On(j, "notifications.signed_up", onDefault, func(ctx context.Context, e access.SignedUp) error { return a.Notifications.SignedUp(ctx, e.AccountID) })
+	jobs.On(j, "mailer.confirm_again", mails, mail.ConfirmAgain, jobs.Unique(func(e access.ConfirmationWanted) string { return e.Email }))
+	jobs.On(j, "mailer.new_address", mails, mail.NewAddress)
+	jobs.On(j, "mailer.address_changed", mails, mail.AddressChanged)
+	jobs.On(j, "mailer.reset", mails, mail.Reset, jobs.Unique(func(e access.ResetWanted) string { return e.Email }))
+	jobs.On(j, "mailer.password_changed", mails, mail.PasswordChanged)
+	jobs.On(j, "mailer.approved", mails, mail.Approved)
+	jobs.On(j, "activitypub.send_profile", fanOut, a.Federation.SendProfile, jobs.When(func(e accounts.ProfileUpdated) bool { return e.Local }))
+	jobs.On(j, "activitypub.send_actor_delete", fanOut, a.Federation.SendActorDelete, jobs.When(func(e accounts.Removed) bool { return e.Local }))
+	jobs.On(j, "statuses.remove_all", fanOut, func(ctx context.Context, e accounts.Removed) error { return a.Statuses.RemoveAll(ctx, e.AccountID) })
+	jobs.On(j, "accounts.purge", afterwards, func(ctx context.Context, e accounts.Removed) error { return a.Accounts.Purge(ctx, e.AccountID) })
+}
+
+// onPosts: what follows from posts, and from what people do with them.
+func (a *App) onPosts() {
+	j, fed := a.Jobs, a.Federation
+	jobs.On(j, "feeds.insert", onDefault, a.Feeds.Insert)
+	jobs.On(j, "feeds.direct", onDefault, a.Feeds.Direct, jobs.When(func(e statuses.Posted) bool { return e.Visibility == statuses.Direct }))
+	jobs.On(j, "notifications.posted", onDefault, a.Notifications.Posted, jobs.When(func(e statuses.Posted) bool { return !e.Old }))
+	jobs.On(j, "activitypub.send_create", fanOut, fed.SendCreate, jobs.When(func(e statuses.Posted) bool { return e.Local }))
+	jobs.On(j, "feeds.edited", onDefault, a.Feeds.Edited)
+	jobs.On(j, "notifications.edited", onDefault, a.Notifications.Edited)
+	jobs.On(j, "activitypub.send_update", fanOut, fed.SendUpdate, jobs.When(func(e statuses.Edited) bool { return e.Local }))
+	jobs.On(j, "feeds.deleted", onDefault, a.Feeds.Deleted)
+	jobs.On(j, "notifications.deleted", onDefault, a.Notifications.Deleted)
+	jobs.On(j, "activitypub.send_delete", fanOut, fed.SendDelete, jobs.When(func(e statuses.Deleted) bool { return e.Local }))
+	jobs.On(j, "activitypub.purge_remote", afterwards, fed.PurgeRemote, jobs.When(func(e statuses.Deleted) bool { return !e.Local }))
+	jobs.On(j, "notifications.favourited", onDefault, a.Notifications.Favourited, jobs.When(func(e statuses.Favourited) bool { return e.AuthorLocal }))
+	jobs.On(j, "activitypub.send_like", fanOut, fed.SendLike, jobs.When(func(e statuses.Favourited) bool { return e.ByLocal && !e.AuthorLocal }))
+	jobs.On(j, "notifications.unfavourited", onDefault, a.Notifications.Unfavourited, jobs.When(func(e statuses.Unfavourited) bool { return e.AuthorLocal }))
+	jobs.On(j, "activitypub.send_undo_like", fanOut, fed.SendUndoLike, jobs.When(func(e statuses.Unfavourited) bool { return e.ByLocal && !e.AuthorLocal }))
+	jobs.On(j, "activitypub.send_pin", fanOut, fed.SendPin)
+	jobs.On(j, "activitypub.send_vote", fanOut, fed.SendVote, jobs.When(func(e statuses.Voted) bool { return e.ByLocal && !e.AuthorLocal }))
+	jobs.On(j, "activitypub.send_poll", votesGather, fed.SendPoll, jobs.When(func(e statuses.Voted) bool { return e.AuthorLocal }),
+		jobs.Unique(func(e statuses.Voted) string { return strconv.FormatInt(e.PollID, 10) }))
+	jobs.On(j, "activitypub.send_poll_end", fanOut, fed.SendPollEnd)
+	jobs.On(j, "notifications.poll_ended", onDefault, a.Notifications.PollEnded)
+}
+
+// onRelations: what follows from what people are to each other.
+func (a *App) onRelations() {
+	j, fed := a.Jobs, a.Federation
+	jobs.On(j, "feeds.followed", onDefault, a.Feeds.Followed, jobs.When(func(e relations.Followed) bool { return e.ByLocal && !e.Request }))
+	jobs.On(j, "notifications.followed", onDefault, a.Notifications.Followed, jobs.When(func(e relations.Followed) bool { return e.TargetLocal }))
+	jobs.On(j, "activitypub.send_follow", fanOut, fed.SendFollow, jobs.When(func(e relations.Followed) bool { return e.ByLocal && !e.TargetLocal }))
+	jobs.On(j, "activitypub.send_accept_at_once", fanOut, fed.SendAcceptAtOnce, jobs.When(func(e relations.Followed) bool { return !e.ByLocal && e.TargetLocal && !e.Request }))
+	jobs.On(j, "feeds.accepted", onDefault, a.Feeds.Accepted, jobs.When(func(e relations.Accepted) bool { return e.FollowerLocal }))
+	jobs.On(j, "notifications.accepted", onDefault, a.Notifications.Accepted, jobs.When(func(e relations.Accepted) bool { return e.TargetLocal }))
+	jobs.On(j, "activitypub.send_accept", fanOut, fed.SendAccept, jobs.When(func(e relations.Accepted) bool { return !e.FollowerLocal && e.TargetLocal }))
+	jobs.On(j, "feeds.rejected", onDefault, a.Feeds.Rejected, jobs.When(func(e relations.Rejected) bool { return e.FollowerLocal }))
+	jobs.On(j, "notifications.rejected", onDefault, a.Notifications.Rejected, jobs.When(func(e relations.Rejected) bool { return e.TargetLocal }))
+	jobs.On(j, "activitypub.send_reject", fanOut, fed.SendReject, jobs.When(func(e relations.Rejected) bool { return !e.FollowerLocal && e.TargetLocal }))
+	jobs.On(j, "feeds.unfollowed", onDefault, a.Feeds.Unfollowed, jobs.When(func(e relations.Unfollowed) bool { return e.ByLocal }))
+	jobs.On(j, "notifications.unfollowed", onDefault, a.Notifications.Unfollowed, jobs.When(func(e relations.Unfollowed) bool { return e.TargetLocal }))
+	jobs.On(j, "activitypub.send_undo_follow", fanOut, fed.SendUndoFollow, jobs.When(func(e relations.Unfollowed) bool { return e.ByLocal && !e.TargetLocal }))
+	jobs.On(j, "feeds.blocked", onDefault, a.Feeds.Blocked)
+	jobs.On(j, "notifications.blocked", onDefault, a.Notifications.Blocked)
+	jobs.On(j, "activitypub.send_block", fanOut, fed.SendBlock, jobs.When(func(e relations.Blocked) bool { return e.ByLocal && !e.TargetLocal }))
+	jobs.On(j, "feeds.unblocked", onDefault, a.Feeds.Unblocked)
+	jobs.On(j, "activitypub.send_undo_block", fanOut, fed.SendUndoBlock, jobs.When(func(e relations.Unblocked) bool { return e.ByLocal && !e.TargetLocal }))
+	jobs.On(j, "feeds.muted", onDefault, a.Feeds.Muted)
+	jobs.On(j, "feeds.unmuted", onDefault, a.Feeds.Unmuted)
+	jobs.On(j, "feeds.domain_blocked", onDefault, a.Feeds.DomainBlocked)
+	jobs.On(j, "relations.sever_domain", fanOut, a.Relations.SeverDomain)
+	jobs.On(j, "feeds.list_changed", onDefault, a.Feeds.ListChanged)
+}
+
+// onCommands: work that is asked for by name.
+func (a *App) onCommands() {
+	j, fed := a.Jobs, a.Federation
+	jobs.On(j, "feeds.batch", fanOut, a.Feeds.Batch, jobs.Unique(feeds.Spread.Key))
+	jobs.On(j, "activitypub.perform", jobs.Policy{Queue: jobs.Ingress, Attempts: 8, Deadline: 2 * time.Minute}, fed.Perform,
+		jobs.Unique(func(e activitypub.Received) string { return e.Key }), jobs.Lane(func(e activitypub.Received) string { return e.Host }))
+	jobs.On(j, "activitypub.push", jobs.Policy{Queue: jobs.Push, Deadline: 30 * time.Second}, fed.Push, jobs.Lane(activitypub.Delivery.Host))
+	jobs.On(j, "activitypub.fetch_parent", pulls, fed.FetchParent, jobs.Unique(activitypub.ParentWanted.Key))
+	jobs.On(j, "activitypub.fetch_replies", pulls, fed.FetchReplies, jobs.Unique(activitypub.RepliesWanted.Key))
+	jobs.On(j, "activitypub.move_followers", pulls, fed.MoveFollowers)
+	jobs.On(j, "activitypub.purge_status", afterwards, fed.PurgeStatus)
+	jobs.On(j, "access.clean_up", recurring, a.Access.CleanUp)
+	jobs.On(j, "relations.expire_mutes", recurring, func(ctx context.Context, _ ExpireMutesDue) error { return a.Relations.ExpireMutes(ctx, 1000) })
+	jobs.On(j, "statuses.forget_keys", recurring, func(ctx context.Context, _ ForgetKeysDue) error { return a.Statuses.ForgetKeys(ctx) })
+}

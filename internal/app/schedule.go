@@ -1,0 +1,27 @@
+package app
+
+import (
+	"time"
+
+	"github.com/gomph/gomph/internal/domain/access"
+	"github.com/gomph/gomph/internal/kit/jobs"
+)
+
+// ForgetKeysDue asks for idempotency keys to be forgotten that are no longer honoured.
+type ForgetKeysDue struct{}
+
+// Kind names the event.
+func (ForgetKeysDue) Kind() string { return "app.forget_keys_due" }
+
+// ExpireMutesDue asks for mutes to be ended whose time is over.
+type ExpireMutesDue struct{}
+
+// Kind names the event.
+func (ExpireMutesDue) Kind() string { return "app.expire_mutes_due" }
+
+// schedule is all that comes again and again.
+var schedule = []jobs.Recurring{
+	{Name: "access.clean_up", Every: 24 * time.Hour, Event: access.CleanUpDue{}},
+	{Name: "relations.expire_mutes", Every: time.Minute, Event: ExpireMutesDue{}},
+	{Name: "statuses.forget_keys", Every: time.Hour, Event: ForgetKeysDue{}},
+}

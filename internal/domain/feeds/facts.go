@@ -1,0 +1,288 @@
+package feeds
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/statuses"
+	"github.com/gomph/gomph/internal/kit/db"
+)
+
+// posts loads what decides who sees posts, in the order asked for; two statements. Those that are gone are absent, and with
+// them boosts of what is gone, and all of somebody suspended. With deleted, posts are there although they were deleted.
+func (s *Service) posts(ctx context.Context, q db.Q, list []statuses.ID, deleted bool) ([]*post, error) {
+	gone := " AND s.deleted_at = 0 AND (o.id IS NULL OR (o.deleted_at = 0 AND b.suspended_at = 0))"
+	if deleted {
+		gone = ""
+	}
+	rows, err := db.All(ctx, q, scanPost, `SELECT s.id, s.account_id, s.visibility, s.language, s.in_reply_to_id <> 0 OR s.in_reply_to_uri <> '', s.in_reply_to_account_id,
+  s.reblog_of_id, COALESCE(o.account_id, 0), COALESCE(b.domain, '')
+FROM statuses s JOIN accounts a ON a.id = s.account_id LEFT JOIN statuses o ON o.id = s.reblog_of_id AND s.reblog_of_id <> 0 LEFT JOIN accounts b ON b.id = o.account_id
+WHERE s.id = ANY($1) AND a.suspended_at = 0`+gone, db.Array(list))
+	if err != nil {
+		return nil, fmt.Errorf("loading posts for a feed: %w", err)
+	}
+	by := make(map[statuses.ID]*post, len(rows))
+	texts := make([]statuses.ID, 0, len(rows))
+	for _, p := range rows {
+		if p.boost() && p.originalAuthor == 0 {
+			continue
+		}
+		by[p.id] = p
+		s.originals.put(p.id, p.original)
+		if p.boost() {
+			texts = append(texts, p.original)
+		} else {
+			texts = append(texts, p.id)
+		}
+	}
+	out := make([]*post, 0, len(by))
+	for _, id := range list {
+		if p := by[id]; p != nil {
+			out = append(out, p)
+		}
+	}
+	return out, s.mentions(ctx, q, out, texts)
+}
+
+func scanPost(r db.Row) (*post, error) {
+	var p post
+	err := r.Scan(&p.id, &p.author, &p.visibility, &p.language, &p.answers, &p.replyTo, &p.original, &p.originalAuthor, &p.originalDomain)
+	return &p, err
+}
+
+// mentions fills in who is mentioned in posts, or in those that they boost.
+func (s *Service) mentions(ctx context.Context, q db.Q, list []*post, texts []statuses.ID) error {
+	type row struct {
+		status statuses.ID
+		who    accounts.ID
+		silent bool
+	}
+	rows, err := db.All(ctx, q, func(r db.Row) (v row, err error) { return v, r.Scan(&v.status, &v.who, &v.silent) },
+		"SELECT m.status_id, m.account_id, m.silent FROM mentions m WHERE m.status_id = ANY($1) ORDER BY m.status_id, m.account_id", db.Array(texts))
+	if err != nil {
+		return fmt.Errorf("loading mentions for a feed: %w", err)
+	}
+	by := map[statuses.ID][]row{}
+	for _, v := range rows {
+		by[v.status] = append(by[v.status], v)
+	}
+	for _, p := range list {
+		text := p.id
+		if p.boost() {
+			text = p.original
+		}
+		for _, v := range by[text] {
+			p.addressed = append(p.addressed, v.who)
+			if !v.silent {
+				p.named = append(p.named, v.who)
+			}
+		}
+	}
+	return nil
+}
+
+// Kinds of facts, as the statements number them.
+const (
+	hides = iota
+	isBlockedBy
+	hidesDomain
+	isExclusive
+	follows
+)
+
+func newViewer(id accounts.ID) *viewer {
+	return &viewer{id: id, follows: map[accounts.ID]follow{}, hidden: map[accounts.ID]bool{}, blockedBy: map[accounts.ID]bool{}, domains: map[string]bool{}, exclusive: map[accounts.ID]bool{}}
+}
+
+func (v *viewer) learn(kind int64, id accounts.ID, text string, boosts bool) error {
+	switch kind {
+	case hides:
+		v.hidden[id] = true
+	case isBlockedBy:
+		v.blockedBy[id] = true
+	case hidesDomain:
+		v.domains[text] = true
+	case isExclusive:
+		v.exclusive[id] = true
+	case follows:
+		f := follow{boosts: boosts}
+		if text != "[]" && text != "" {
+			if err := json.Unmarshal([]byte(text), &f.languages); err != nil {
+				return fmt.Errorf("reading the languages of a follow: %w", err)
+			}
+		}
+		v.follows[id] = f
+	}
+	return nil
+}
+
+// viewer loads all that decides what a person sees; one statement.
+func (s *Service) viewer(ctx context.Context, q db.Q, me accounts.ID) (*viewer, error) {
+	rows, err := q.Query(ctx, `SELECT 0, target_account_id, '', FALSE FROM blocks WHERE account_id = $1
+UNION ALL SELECT 0, target_account_id, '', FALSE FROM mutes WHERE account_id = $1 AND (expires_at = 0 OR expires_at > $2)
+UNION ALL SELECT 1, account_id, '', FALSE FROM blocks WHERE target_account_id = $1
+UNION ALL SELECT 2, 0, domain, FALSE FROM account_domain_blocks WHERE account_id = $1
+UNION ALL SELECT 3, m.account_id, '', FALSE FROM lists l JOIN list_accounts m ON m.list_id = l.id WHERE l.account_id = $1 AND l.exclusive
+UNION ALL SELECT 4, target_account_id, languages, show_reblogs FROM follows WHERE account_id = $1`, me, db.Ms(s.Clock.Now()))
+	if err != nil {
+		return nil, fmt.Errorf("loading what a person wants to see: %w", err)
+	}
+	defer rows.Close()
+	v := newViewer(me)
+	for rows.Next() {
+		var kind int64
+		var id accounts.ID
+		var text string
+		var boosts bool
+		if err := rows.Scan(&kind, &id, &text, &boosts); err != nil {
+			return nil, err
+		}
+		if err := v.learn(kind, id, text, boosts); err != nil {
+			return nil, err
+		}
+	}
+	return v, rows.Err()
+}
+
+// members loads who is on a list.
+func (s *Service) members(ctx context.Context, q db.Q, id int64) (map[accounts.ID]bool, error) {
+	rows, err := db.Column[accounts.ID](ctx, q, "SELECT m.account_id FROM list_accounts m WHERE m.list_id = $1", id)
+	if err != nil {
+		return nil, fmt.Errorf("loading the members of a list: %w", err)
+	}
+	out := make(map[accounts.ID]bool, len(rows))
+	for _, id := range rows {
+		out[id] = true
+	}
+	return out, nil
+}
+
+// audience is a slice of those here who may see a post, with what decides whether they do.
+type audience struct {
+	viewers []*viewer // by id
+	lists   []ownedList
+}
+
+type ownedList struct {
+	list
+	owner *viewer
+}
+
+// audience loads a slice of the active local followers of a post's author, those after an id, and in the first slice the
+// author; three statements, however many there are (requirement C3). full says that there may be more.
+func (s *Service) audience(ctx context.Context, q db.Q, p *post, after accounts.ID, authorLocal bool) (out *audience, full bool, err error) {
+	addressed := ""
+	if p.visibility == statuses.Direct {
+		addressed = " AND EXISTS (SELECT 1 FROM mentions m WHERE m.status_id = $5 AND m.account_id = f.account_id)"
+	}
+	args := []any{p.author, after, db.Ms(s.Clock.Now().Add(-activeFor)), slice}
+	if addressed != "" {
+		args = append(args, p.id)
+	}
+	// Whoever was never seen counts as active: pushing to a list that is not there does nothing.
+	out = &audience{}
+	by := map[accounts.ID]*viewer{}
+	if after == 0 && authorLocal {
+		by[p.author] = newViewer(p.author)
+		out.viewers = append(out.viewers, by[p.author])
+	}
+	rows, err := q.Query(ctx, `SELECT f.account_id, f.show_reblogs, f.languages FROM follows f JOIN accounts a ON a.id = f.account_id LEFT JOIN users u ON u.account_id = a.id
+WHERE f.target_account_id = $1 AND a.domain = '' AND a.suspended_at = 0 AND f.account_id > $2 AND (COALESCE(u.last_active_at, 0) = 0 OR u.last_active_at >= $3)`+addressed+`
+ORDER BY f.account_id LIMIT $4`, args...)
+	if err != nil {
+		return nil, false, fmt.Errorf("loading followers: %w", err)
+	}
+	defer rows.Close()
+	n := 0
+	for rows.Next() {
+		var id accounts.ID
+		var boosts bool
+		var languages string
+		if err := rows.Scan(&id, &boosts, &languages); err != nil {
+			return nil, false, err
+		}
+		v := newViewer(id)
+		if err := v.learn(follows, p.author, languages, boosts); err != nil {
+			return nil, false, err
+		}
+		by[id] = v
+		out.viewers = append(out.viewers, v)
+		n++
+	}
+	if err := rows.Err(); err != nil {
+		return nil, false, err
+	}
+	rows.Close()
+	if len(by) == 0 {
+		return out, false, nil
+	}
+	if err := s.concerns(ctx, q, p, by); err != nil {
+		return nil, false, err
+	}
+	return out, n == slice, s.listsOf(ctx, q, p, by, out)
+}
+
+// concerns loads what people think of those whom a post is about.
+func (s *Service) concerns(ctx context.Context, q db.Q, p *post, by map[accounts.ID]*viewer) error {
+	who := make([]accounts.ID, 0, len(by))
+	for id := range by {
+		who = append(who, id)
+	}
+	rows, err := q.Query(ctx, `SELECT 0, account_id, target_account_id, '', FALSE FROM blocks WHERE account_id = ANY($1) AND target_account_id = ANY($2)
+UNION ALL SELECT 0, account_id, target_account_id, '', FALSE FROM mutes WHERE account_id = ANY($1) AND target_account_id = ANY($2) AND (expires_at = 0 OR expires_at > $3)
+UNION ALL SELECT 1, target_account_id, account_id, '', FALSE FROM blocks WHERE target_account_id = ANY($1) AND account_id = ANY($2)
+UNION ALL SELECT 2, account_id, 0, domain, FALSE FROM account_domain_blocks WHERE account_id = ANY($1) AND domain = $4
+UNION ALL SELECT 4, account_id, target_account_id, languages, show_reblogs FROM follows WHERE account_id = ANY($1) AND target_account_id = $5`,
+		db.Array(who), db.Array(p.people()), db.Ms(s.Clock.Now()), p.originalDomain, p.replyTo)
+	if err != nil {
+		return fmt.Errorf("loading what followers think: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var kind int64
+		var me, id accounts.ID
+		var text string
+		var boosts bool
+		if err := rows.Scan(&kind, &me, &id, &text, &boosts); err != nil {
+			return err
+		}
+		if err := by[me].learn(kind, id, text, boosts); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// listsOf loads the lists that the author of a post is on.
+func (s *Service) listsOf(ctx context.Context, q db.Q, p *post, by map[accounts.ID]*viewer, out *audience) error {
+	who := make([]accounts.ID, 0, len(by))
+	for id := range by {
+		who = append(who, id)
+	}
+	rows, err := q.Query(ctx, `SELECT l.id, l.account_id, l.replies_policy, l.exclusive, EXISTS (SELECT 1 FROM list_accounts x WHERE x.list_id = l.id AND x.account_id = $2)
+FROM list_accounts m JOIN lists l ON l.id = m.list_id WHERE m.account_id = $1 AND m.owner_id = ANY($3) ORDER BY l.id`, p.author, p.replyTo, db.Array(who))
+	if err != nil {
+		return fmt.Errorf("loading lists: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		l := list{members: map[accounts.ID]bool{p.author: true}}
+		var owner accounts.ID
+		var exclusive, repliedTo bool
+		if err := rows.Scan(&l.id, &owner, &l.policy, &exclusive, &repliedTo); err != nil {
+			return err
+		}
+		v := by[owner]
+		if repliedTo {
+			l.members[p.replyTo] = true
+		}
+		if exclusive {
+			v.exclusive[p.author] = true
+		}
+		out.lists = append(out.lists, ownedList{l, v})
+	}
+	return rows.Err()
+}

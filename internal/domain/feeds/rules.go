@@ -1,0 +1,114 @@
+package feeds
+
+import (
+	"slices"
+
+	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/statuses"
+)
+
+// post is what of a post decides who sees it.
+type post struct {
+	id         statuses.ID
+	author     accounts.ID
+	visibility statuses.Visibility
+	language   string
+	// answers says that it answers a post; replyTo is whose, 0 while that is not known.
+	answers bool
+	replyTo accounts.ID
+	// original is the boosted post.
+	original       statuses.ID
+	originalAuthor accounts.ID
+	originalDomain string
+	// named are mentioned in it, or in the boosted post; addressed may see it although it is direct.
+	named, addressed []accounts.ID
+}
+
+func (p *post) boost() bool { return p.original != 0 }
+
+// people are all whom a block or a mute may be about.
+func (p *post) people() []accounts.ID {
+	out := append([]accounts.ID{p.author}, p.named...)
+	if p.boost() {
+		out = append(out, p.originalAuthor)
+	}
+	return out
+}
+
+// follow is how an account follows another.
+type follow struct {
+	boosts    bool
+	languages []string
+}
+
+// viewer is what of a person decides what it sees. Where a post is pushed, only what concerns that post is in it.
+type viewer struct {
+	id      accounts.ID
+	follows map[accounts.ID]follow
+	// hidden are blocked or muted by the person; blockedBy block it.
+	hidden, blockedBy map[accounts.ID]bool
+	domains           map[string]bool
+	// exclusive are on a list whose posts stay away from home.
+	exclusive map[accounts.ID]bool
+}
+
+// list is what of a list decides what is on it.
+type list struct {
+	id      int64
+	policy  string
+	members map[accounts.ID]bool
+}
+
+// home reports whether a post is on a person's home feed: Mastodon's FeedManager, restated.
+func (v *viewer) home(p *post) bool {
+	if p.author == v.id {
+		return true
+	}
+	if v.exclusive[p.author] || !v.wants(p) {
+		return false
+	}
+	return !p.answers || p.replyTo == v.id || p.replyTo == p.author || v.followed(p.replyTo)
+}
+
+// list reports whether a post of a member is on a list.
+func (v *viewer) list(l *list, p *post) bool {
+	if !l.members[p.author] || p.visibility == statuses.Direct {
+		return false
+	}
+	if p.author != v.id && !v.wants(p) {
+		return false
+	}
+	if !p.answers || p.replyTo == v.id || p.replyTo == p.author {
+		return true
+	}
+	switch l.policy {
+	case "followed":
+		return p.author == v.id || v.followed(p.replyTo)
+	case "list":
+		return l.members[p.replyTo]
+	}
+	return false
+}
+
+func (v *viewer) followed(id accounts.ID) bool {
+	_, ok := v.follows[id]
+	return ok
+}
+
+// wants is what home and lists have in common, for posts of others.
+func (v *viewer) wants(p *post) bool {
+	f, followed := v.follows[p.author]
+	if !followed || v.blockedBy[p.author] || (p.answers && p.replyTo == 0) {
+		return false
+	}
+	if p.visibility == statuses.Direct && !slices.Contains(p.addressed, v.id) {
+		return false
+	}
+	if v.hidden[p.author] || slices.ContainsFunc(p.named, func(id accounts.ID) bool { return v.hidden[id] }) {
+		return false
+	}
+	if p.boost() {
+		return f.boosts && !v.hidden[p.originalAuthor] && !v.blockedBy[p.originalAuthor] && (p.originalDomain == "" || !v.domains[p.originalDomain])
+	}
+	return len(f.languages) == 0 || p.language == "" || slices.Contains(f.languages, p.language)
+}

@@ -1,0 +1,130 @@
+package notifications
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/statuses"
+	"github.com/gomph/gomph/internal/kit/db"
+)
+
+// batch is how many people one transaction tells, and maxMentioned how many people here a post may tell by naming them: who
+// names more means nobody in particular (FET-07).
+const (
+	batch        = 500
+	maxMentioned = 100
+)
+
+// notice is something to tell several people.
+type notice struct {
+	kind string
+	from accounts.ID
+	// status is the post it is about, and subject what makes the notice unique among those of its type and sender.
+	status  statuses.ID
+	subject int64
+	at      time.Time
+	// conversation, when not 0, keeps it from those who muted the thread. people are others in the text, who must not be blocked.
+	conversation int64
+	people       []accounts.ID
+	// toSelf lets the sender be told too: of the own poll.
+	toSelf bool
+	// cause, when not "", is a query with a row while that which the notice is about is still so; its argument is subject.
+	cause string
+}
+
+// willing is Mastodon's rule of who wants a notice of whom: $1 the people, $2 the sender, $3 now, $4 a conversation, $5 others
+// in the text, $6 whether to tell the sender too. The second column says that it is kept apart: from somebody silenced whom
+// the recipient does not follow.
+const willing = `SELECT a.id, c.silenced_at <> 0 AND f.id IS NULL AND a.id <> c.id
+FROM accounts a JOIN accounts c ON c.id = $2 LEFT JOIN follows f ON f.account_id = a.id AND f.target_account_id = c.id
+WHERE a.id = ANY($1) AND a.domain = '' AND a.suspended_at = 0 AND c.suspended_at = 0 AND (a.id <> c.id OR $6 = 1)
+AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.account_id = a.id AND (b.target_account_id = c.id OR b.target_account_id = ANY($5)))
+AND NOT EXISTS (SELECT 1 FROM mutes m WHERE m.account_id = a.id AND m.hide_notifications AND (m.expires_at = 0 OR m.expires_at > $3) AND (m.target_account_id = c.id OR m.target_account_id = ANY($5)))
+AND (f.id IS NOT NULL OR NOT EXISTS (SELECT 1 FROM account_domain_blocks d WHERE d.account_id = a.id AND d.domain = c.domain AND c.domain <> ''))
+AND NOT EXISTS (SELECT 1 FROM conversation_mutes v WHERE v.account_id = a.id AND v.conversation_id = $4)`
+
+type recipient struct {
+	id       accounts.ID
+	filtered bool
+}
+
+// tell writes a notice for those of the people who want it and do not have it yet, and publishes it. At most batch people.
+func (s *Service) tell(ctx context.Context, n notice, people []accounts.ID) error {
+	if len(people) == 0 {
+		return nil
+	}
+	var told []accounts.ID
+	var rows map[accounts.ID]int64
+	err := s.DB.Write(ctx, func(tx *db.Tx) error {
+		told, rows = nil, map[accounts.ID]int64{}
+		if n.cause != "" {
+			// Locked, so that the notice is not written after the reaction that takes it back.
+			if ok, err := db.Column[int64](ctx, tx, n.cause+tx.ForUpdate(), n.subject); err != nil || len(ok) == 0 {
+				return err
+			}
+		}
+		toSelf := 0
+		if n.toSelf {
+			toSelf = 1
+		}
+		list, err := db.All(ctx, tx, func(r db.Row) (v recipient, err error) { return v, r.Scan(&v.id, &v.filtered) }, willing+`
+AND NOT EXISTS (SELECT 1 FROM notifications o WHERE o.account_id = a.id AND o.type = $7 AND o.from_account_id = $2 AND o.subject = $8)`,
+			db.Array(people), n.from, db.Ms(s.Clock.Now()), n.conversation, db.Array(n.people), toSelf, n.kind, n.subject)
+		if err != nil {
+			return err
+		}
+		args := make([][]any, 0, len(list))
+		for _, r := range list {
+			group, err := s.group(ctx, tx, n, r)
+			if err != nil {
+				return err
+			}
+			id := s.IDs.Next()
+			args = append(args, []any{id, r.id, n.kind, n.from, n.status, n.subject, group, r.filtered, db.Ms(s.Clock.Now())})
+			if !r.filtered {
+				told, rows[r.id] = append(told, r.id), id
+			}
+		}
+		_, err = tx.ExecMany(ctx, `INSERT INTO notifications (id, account_id, type, from_account_id, status_id, subject, group_key, filtered, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`, args)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("notifying of a %s: %w", n.kind, err)
+	}
+	s.publish(ctx, told, func(id accounts.ID) Message { return Message{Event: "notification", ID: rows[id]} })
+	return nil
+}
+
+// group is the key under which a notice is shown together with others of its kind: those of the same post, or follows, within
+// a span of hours that the first one began (Mastodon).
+func (s *Service) group(ctx context.Context, tx *db.Tx, n notice, r recipient) (string, error) {
+	var prefix string
+	switch n.kind {
+	case Favourite, Reblog:
+		prefix = n.kind + "-" + strconv.FormatInt(int64(n.status), 10)
+	case Follow, SignUp:
+		prefix = n.kind
+	default:
+		return "", nil
+	}
+	if r.filtered {
+		return "", nil
+	}
+	bucket := n.at.Unix() / 3600
+	last, err := db.Column[string](ctx, tx, "SELECT n.group_key FROM notifications n WHERE n.account_id = $1 AND n.type = $2 AND n.status_id = $3 AND n.created_at > $4 AND n.group_key <> '' ORDER BY n.id DESC LIMIT 1",
+		r.id, n.kind, n.status, db.Ms(n.at.Add(-groupSpan)))
+	if err != nil {
+		return "", err
+	}
+	if len(last) == 1 {
+		if before, err := strconv.ParseInt(strings.TrimPrefix(last[0], prefix+"-"), 10, 64); err == nil && bucket < before+int64(groupSpan/time.Hour) {
+			bucket = before
+		}
+	}
+	return prefix + "-" + strconv.FormatInt(bucket, 10), nil
+}

@@ -1,0 +1,96 @@
+package activitypub
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/gomph/gomph/internal/kit/httpio"
+)
+
+// nodeInfoAge is how long the numbers of NodeInfo are kept: crawlers ask often, and counting is not free.
+const nodeInfoAge = 10 * time.Minute
+
+const nodeInfoSchema = "http://nodeinfo.diaspora.software/ns/schema/2.0"
+
+// About is what NodeInfo tells about this server.
+type About struct {
+	Name, Description string
+	// Users are accounts here; ActiveMonth and ActiveHalfyear those who were here within 30 and 180 days; Posts were made here.
+	Users, ActiveMonth, ActiveHalfyear, Posts int64
+	OpenRegistrations                         bool
+}
+
+type nodeInfo struct {
+	Version  string `json:"version"`
+	Software struct {
+		Name    string `json:"name"`
+		Version string `json:"version"`
+	} `json:"software"`
+	Protocols []string `json:"protocols"`
+	Services  struct {
+		Outbound []string `json:"outbound"`
+		Inbound  []string `json:"inbound"`
+	} `json:"services"`
+	Usage struct {
+		Users struct {
+			Total          int64 `json:"total"`
+			ActiveMonth    int64 `json:"activeMonth"`
+			ActiveHalfyear int64 `json:"activeHalfyear"`
+		} `json:"users"`
+		LocalPosts int64 `json:"localPosts"`
+	} `json:"usage"`
+	OpenRegistrations bool              `json:"openRegistrations"`
+	Metadata          map[string]string `json:"metadata"`
+}
+
+func (s *Server) getNodeInfoLinks(w http.ResponseWriter, _ *http.Request) error {
+	return wellKnown(w, "application/json; charset=utf-8", jrd{Links: []jrdLink{{Rel: nodeInfoSchema, Href: s.Site.URL("/nodeinfo/2.0")}}})
+}
+
+func (s *Server) getNodeInfo(w http.ResponseWriter, req *http.Request) error {
+	about, err := s.about(req.Context())
+	if err != nil {
+		return err
+	}
+	doc := nodeInfo{Version: "2.0", Protocols: []string{"activitypub"}, OpenRegistrations: about.OpenRegistrations,
+		Metadata: map[string]string{"nodeName": about.Name, "nodeDescription": about.Description}}
+	doc.Software.Name, doc.Software.Version = "gomph", s.Version
+	doc.Services.Outbound, doc.Services.Inbound = []string{}, []string{}
+	doc.Usage.Users.Total, doc.Usage.Users.ActiveMonth, doc.Usage.Users.ActiveHalfyear = about.Users, about.ActiveMonth, about.ActiveHalfyear
+	doc.Usage.LocalPosts = about.Posts
+	w.Header().Set("Content-Type", `application/json; profile="`+nodeInfoSchema+`#"; charset=utf-8`)
+	w.Header().Set("Cache-Control", "public, max-age=1800")
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	return httpio.JSON(w, http.StatusOK, doc)
+}
+
+// about gives the numbers, counted at most every nodeInfoAge.
+func (s *Server) about(ctx context.Context) (About, error) {
+	var out About
+	if b, ok, err := s.Cache.Get(ctx, "ap:nodeinfo"); ok && err == nil && json.Unmarshal(b, &out) == nil {
+		return out, nil
+	}
+	out, err := s.count(ctx)
+	if err != nil {
+		return out, err
+	}
+	if b, err := json.Marshal(out); err == nil {
+		_ = s.Cache.Set(ctx, "ap:nodeinfo", b, nodeInfoAge) // it is counted again without it
+	}
+	return out, nil
+}
+
+func (s *Server) count(ctx context.Context) (About, error) {
+	if s.About != nil {
+		return s.About(ctx)
+	}
+	var out About
+	var err error
+	if out.Users, err = s.Accounts.LocalCount(ctx, s.DB); err != nil {
+		return out, err
+	}
+	out.Posts, err = s.Statuses.LocalCount(ctx, s.DB)
+	return out, err
+}

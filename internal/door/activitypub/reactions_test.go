@@ -1,0 +1,58 @@
+package activitypub_test
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/relations"
+	"github.com/gomph/gomph/internal/domain/statuses"
+	"github.com/gomph/gomph/internal/door/activitypub"
+	"github.com/gomph/gomph/internal/kit/jobs"
+)
+
+// register is what app/reactions.go has of this door.
+func register(j *jobs.Jobs, s *activitypub.Server) {
+	// What the door asks itself to do.
+	jobs.On(j, "activitypub.perform", jobs.Policy{Queue: jobs.Ingress, Attempts: 8, Deadline: 2 * time.Minute}, s.Perform,
+		jobs.Unique(func(e activitypub.Received) string { return e.Key }), jobs.Lane(func(e activitypub.Received) string { return e.Host }))
+	jobs.On(j, "activitypub.push", jobs.Policy{Queue: jobs.Push, Deadline: 30 * time.Second}, s.Push, jobs.Lane(activitypub.Delivery.Host))
+	pull := jobs.Policy{Queue: jobs.Pull, Attempts: 3, Deadline: 2 * time.Minute}
+	jobs.On(j, "activitypub.fetch_parent", pull, s.FetchParent, jobs.Unique(activitypub.ParentWanted.Key))
+	jobs.On(j, "activitypub.fetch_replies", pull, s.FetchReplies, jobs.Unique(activitypub.RepliesWanted.Key))
+	jobs.On(j, "activitypub.move_followers", jobs.Policy{Queue: jobs.Pull}, s.MoveFollowers)
+	jobs.On(j, "activitypub.purge_status", jobs.Policy{Queue: jobs.Default, Delay: time.Hour}, s.PurgeStatus)
+
+	// What other servers hear of what happens here.
+	p := jobs.Policy{Queue: jobs.Default, Deadline: 5 * time.Minute}
+	jobs.On(j, "activitypub.send_create", p, s.SendCreate, jobs.When(func(e statuses.Posted) bool { return e.Local }))
+	jobs.On(j, "activitypub.send_update", p, s.SendUpdate, jobs.When(func(e statuses.Edited) bool { return e.Local }))
+	jobs.On(j, "activitypub.send_delete", p, s.SendDelete, jobs.When(func(e statuses.Deleted) bool { return e.Local }))
+	jobs.On(j, "activitypub.purge_remote", jobs.Policy{Queue: jobs.Default, Delay: time.Hour}, s.PurgeRemote, jobs.When(func(e statuses.Deleted) bool { return !e.Local }))
+	jobs.On(j, "activitypub.send_like", p, s.SendLike, jobs.When(func(e statuses.Favourited) bool { return e.ByLocal && !e.AuthorLocal }))
+	jobs.On(j, "activitypub.send_undo_like", p, s.SendUndoLike, jobs.When(func(e statuses.Unfavourited) bool { return e.ByLocal && !e.AuthorLocal }))
+	jobs.On(j, "activitypub.send_pin", p, s.SendPin)
+	jobs.On(j, "activitypub.send_vote", p, s.SendVote, jobs.When(func(e statuses.Voted) bool { return e.ByLocal && !e.AuthorLocal }))
+	votes := p
+	votes.Delay = 3 * time.Minute // gathers votes into one update, as Mastodon does
+	jobs.On(j, "activitypub.send_poll", votes, s.SendPoll, jobs.When(func(e statuses.Voted) bool { return e.AuthorLocal }),
+		jobs.Unique(func(e statuses.Voted) string { return strconv.FormatInt(e.PollID, 10) }))
+	jobs.On(j, "activitypub.send_poll_end", p, s.SendPollEnd)
+	jobs.On(j, "activitypub.send_follow", p, s.SendFollow, jobs.When(func(e relations.Followed) bool { return e.ByLocal && !e.TargetLocal }))
+	jobs.On(j, "activitypub.send_accept_at_once", p, s.SendAcceptAtOnce, jobs.When(func(e relations.Followed) bool { return !e.ByLocal && e.TargetLocal && !e.Request }))
+	jobs.On(j, "activitypub.send_undo_follow", p, s.SendUndoFollow, jobs.When(func(e relations.Unfollowed) bool { return e.ByLocal && !e.TargetLocal }))
+	jobs.On(j, "activitypub.send_accept", p, s.SendAccept, jobs.When(func(e relations.Accepted) bool { return !e.FollowerLocal && e.TargetLocal }))
+	jobs.On(j, "activitypub.send_reject", p, s.SendReject, jobs.When(func(e relations.Rejected) bool { return !e.FollowerLocal && e.TargetLocal }))
+	jobs.On(j, "activitypub.send_block", p, s.SendBlock, jobs.When(func(e relations.Blocked) bool { return e.ByLocal && !e.TargetLocal }))
+	jobs.On(j, "activitypub.send_undo_block", p, s.SendUndoBlock, jobs.When(func(e relations.Unblocked) bool { return e.ByLocal && !e.TargetLocal }))
+	jobs.On(j, "activitypub.send_profile", p, s.SendProfile, jobs.When(func(e accounts.ProfileUpdated) bool { return e.Local }))
+	jobs.On(j, "activitypub.send_actor_delete", p, s.SendActorDelete, jobs.When(func(e accounts.Removed) bool { return e.Local }))
+}
+
+// registerRest lets the domains emit what this door does not react to.
+func registerRest(j *jobs.Jobs) {
+	jobs.On(j, "test.muted", jobs.Policy{Queue: jobs.Default}, ignore[relations.Muted])
+	jobs.On(j, "test.unmuted", jobs.Policy{Queue: jobs.Default}, ignore[relations.Unmuted])
+	jobs.On(j, "test.domain_blocked", jobs.Policy{Queue: jobs.Default}, ignore[relations.DomainBlocked])
+	jobs.On(j, "test.list_changed", jobs.Policy{Queue: jobs.Default}, ignore[relations.ListChanged])
+}

@@ -1,0 +1,268 @@
+package activitypub
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/instances"
+	"github.com/gomph/gomph/internal/domain/settings"
+	"github.com/gomph/gomph/internal/kit/ap"
+	"github.com/gomph/gomph/internal/kit/ap/httpsig"
+	"github.com/gomph/gomph/internal/kit/cache"
+	"github.com/gomph/gomph/internal/kit/clock"
+	"github.com/gomph/gomph/internal/kit/db"
+	"github.com/gomph/gomph/internal/kit/errs"
+	"github.com/gomph/gomph/internal/kit/fetch"
+	"github.com/gomph/gomph/internal/kit/text"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/singleflight"
+)
+
+const (
+	// maxUsername is the longest name of a remote actor that is taken; Mastodon's own names have 30 characters, real ones stay under 64.
+	maxUsername = 255
+	// maxRemoteName and maxRemoteField bound what a profile shows, in characters; ten times what Mastodon lets its own people write.
+	maxRemoteName  = 255
+	maxRemoteField = 2047
+	// staleAfter is the age at which an actor is fetched again when it is met (Mastodon: a day).
+	staleAfter = 24 * time.Hour
+	// refreshPause is how long a fetched actor is not fetched again, whoever asks.
+	refreshPause = 5 * time.Minute
+	// resolveAtOnce, maxResolved and resolveTime bound the looking up of mentions while a person waits (FET-07).
+	resolveAtOnce = 4
+	maxResolved   = 20
+	resolveTime   = 10 * time.Second
+)
+
+// ResolverDeps is what the resolver stands on.
+type ResolverDeps struct {
+	DB        *db.DB
+	Clock     clock.Clock
+	Site      settings.Site
+	Accounts  *accounts.Service
+	Instances *instances.Service
+	Fetch     *fetch.Client
+	Cache     cache.Cache
+}
+
+// Resolver finds actors on other servers and enters them. It is made before statuses.Service, which asks it for those that a
+// post mentions.
+type Resolver struct {
+	ResolverDeps
+	keys       signers
+	flights    singleflight.Group
+	instanceMu sync.Mutex
+	instance   *accounts.Account
+}
+
+// NewResolver makes a resolver.
+func NewResolver(d ResolverDeps) *Resolver {
+	return &Resolver{ResolverDeps: d, keys: signers{byID: map[accounts.ID]httpsig.Signer{}}}
+}
+
+// Resolve finds the accounts of handles, asking their domains. Those that cannot be found are left out.
+func (r *Resolver) Resolve(ctx context.Context, handles []accounts.Handle) ([]*accounts.Account, error) {
+	handles = handles[:min(len(handles), maxResolved)]
+	ctx, cancel := context.WithTimeout(ctx, resolveTime)
+	defer cancel()
+	found := make([]*accounts.Account, len(handles))
+	var g errgroup.Group
+	g.SetLimit(resolveAtOnce)
+	for i, h := range handles {
+		g.Go(func() error {
+			if a, err := r.ByHandle(ctx, h); err == nil {
+				found[i] = a
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // nothing in it fails
+	seen := map[accounts.ID]bool{}
+	return slices.DeleteFunc(found, func(a *accounts.Account) bool {
+		if a == nil || seen[a.ID] {
+			return true
+		}
+		seen[a.ID] = true
+		return false
+	}), nil
+}
+
+// ByHandle finds the account of a handle, here or by asking its domain.
+func (r *Resolver) ByHandle(ctx context.Context, h accounts.Handle) (*accounts.Account, error) {
+	if h.Domain != "" {
+		var err error
+		if h, err = parseAcct(h.Username + "@" + h.Domain); err != nil {
+			return nil, err
+		}
+	}
+	a, err := r.Accounts.ByAcct(ctx, r.DB, h.Username, h.Domain)
+	if err == nil && (a.Local() || !r.stale(a)) || !errs.IsNotFound(err) && err != nil || r.Site.IsLocalDomain(h.Domain) {
+		return a, err
+	}
+	if a != nil {
+		return r.refreshed(ctx, a), nil
+	}
+	told, err := r.finger(ctx, h)
+	if err != nil {
+		return nil, err
+	}
+	if told.handle.Domain != h.Domain {
+		if told, err = r.finger(ctx, told.handle); err != nil {
+			return nil, err
+		}
+	}
+	return r.fetchAccount(ctx, told.self, &told.handle)
+}
+
+func (r *Resolver) stale(a *accounts.Account) bool {
+	return r.Clock.Now().Sub(a.FetchedAt) > staleAfter
+}
+
+// AccountByURI finds the account of an actor, fetching it when it is unknown, stale, or, with refresh, not just fetched.
+func (r *Resolver) AccountByURI(ctx context.Context, uri string, refresh bool) (*accounts.Account, error) {
+	uri = withoutFragment(uri)
+	a, err := r.Accounts.ByURI(ctx, r.DB, uri)
+	if errs.IsNotFound(err) {
+		return r.fetchAccount(ctx, uri, nil)
+	}
+	if err != nil || a.Local() || a.Suspended() {
+		return a, err
+	}
+	if refresh && r.Clock.Now().Sub(a.FetchedAt) > refreshPause || r.stale(a) {
+		return r.refreshed(ctx, a), nil
+	}
+	return a, nil
+}
+
+// refreshed fetches a known actor again; when that fails, what is known stays.
+func (r *Resolver) refreshed(ctx context.Context, a *accounts.Account) *accounts.Account {
+	fresh, err := r.fetchAccount(ctx, a.URI, nil)
+	if err != nil {
+		return a
+	}
+	return fresh
+}
+
+// fetchAccount fetches an actor by its id and enters it (an id that leads to another actor is refused, IDN-04); several who want the same one at once share the answer. told is a handle under
+// which the actor was just found by asking the handle's domain.
+func (r *Resolver) fetchAccount(ctx context.Context, uri string, told *accounts.Handle) (*accounts.Account, error) {
+	v, err, _ := r.flights.Do(uri, func() (any, error) {
+		o, err := r.object(ctx, uri)
+		if err != nil {
+			return nil, err
+		}
+		if o.ID != uri {
+			return nil, errs.Invalid("The address is not that of an actor")
+		}
+		return r.enter(ctx, o, told)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return v.(*accounts.Account), nil
+}
+
+// enter stores a trusted actor document.
+func (r *Resolver) enter(ctx context.Context, o *ap.Object, told *accounts.Handle) (*accounts.Account, error) {
+	actor, err := ap.ReadActor(o)
+	if err != nil {
+		return nil, err
+	}
+	if !text.ValidRemoteUsername(actor.PreferredUsername) || len(actor.PreferredUsername) > maxUsername {
+		return nil, errs.Invalid("The actor's name is not valid")
+	}
+	known, err := r.Accounts.ByURI(ctx, r.DB, actor.ID)
+	if err != nil && !errs.IsNotFound(err) {
+		return nil, err
+	}
+	if known != nil && (known.Local() || known.Suspended()) {
+		return known, nil
+	}
+	handle, err := r.nameOf(ctx, actor, known, told)
+	if err != nil {
+		return nil, err
+	}
+	block, err := r.Instances.BlockOf(ctx, r.DB, handle.Domain)
+	if err != nil {
+		return nil, err
+	}
+	if block.Severity == instances.Suspend {
+		return nil, errBlocked()
+	}
+	remote := remoteActor(actor, handle)
+	remote.PublicKey, remote.PublicKeyID = usableKey(actor)
+	if r.isOurs(remote.InboxURL) {
+		remote.InboxURL, remote.SharedInboxURL = "", ""
+	}
+	if block.RejectMedia {
+		remote.Avatar, remote.Header, remote.Emojis = "", "", nil
+	}
+	a, err := r.Accounts.Upsert(ctx, remote)
+	if err != nil || known != nil {
+		return a, err
+	}
+	return a, r.DB.Write(ctx, func(tx *db.Tx) error { return r.Instances.Seen(ctx, tx, handle.Domain) })
+}
+
+// nameOf decides the handle: that of a known actor stays while it calls itself the same; a new one is confirmed.
+func (r *Resolver) nameOf(ctx context.Context, actor ap.Actor, known *accounts.Account, told *accounts.Handle) (accounts.Handle, error) {
+	if known != nil && strings.EqualFold(known.Username, actor.PreferredUsername) {
+		return accounts.Handle{Username: actor.PreferredUsername, Domain: known.Domain}, nil
+	}
+	if told != nil && told.Domain == ap.HostOf(actor.ID) {
+		return accounts.Handle{Username: actor.PreferredUsername, Domain: told.Domain}, sameName(*told, actor)
+	}
+	return r.handleOf(ctx, actor)
+}
+
+// usableKey is the actor's key when it can verify anything and names the actor as its owner.
+func usableKey(actor ap.Actor) (pem, id string) {
+	if actor.KeyOwner != "" && actor.KeyOwner != actor.ID {
+		return "", ""
+	}
+	if _, err := httpsig.ParsePublicPEM(actor.PublicKeyPEM); err != nil {
+		return "", ""
+	}
+	return actor.PublicKeyPEM, actor.PublicKeyID
+}
+
+// remoteActor cleans what an actor says about itself; the key is left to the caller.
+func remoteActor(actor ap.Actor, h accounts.Handle) accounts.Remote {
+	a := accounts.Account{
+		Username: h.Username, Domain: h.Domain, ActorType: actor.Type, URI: actor.ID, URL: actor.URL,
+		DisplayName: text.Truncate(text.SanitizeName(actor.Name), maxRemoteName), Note: text.Sanitize(actor.Summary), Emojis: emojisOf(actor.Tags),
+		InboxURL: actor.Inbox, SharedInboxURL: actor.SharedInbox, OutboxURL: actor.Outbox, FollowersURL: actor.Followers, FollowingURL: actor.Following,
+		FeaturedURL: actor.Featured, Avatar: actor.IconURL, Header: actor.ImageURL, Locked: actor.Locked, Discoverable: actor.Discoverable,
+		Indexable: actor.Indexable, Memorial: actor.Memorial, AlsoKnownAs: actor.AlsoKnownAs, AttributionDomains: actor.AttributionDomains,
+		CreatedAt: actor.Published,
+	}
+	for _, f := range actor.Fields {
+		a.Fields = append(a.Fields, accounts.Field{Name: text.Truncate(text.SanitizeName(f.Name), maxRemoteName), Value: text.Sanitize(text.Truncate(f.Value, maxRemoteField))})
+	}
+	if a.InboxURL == "" {
+		a.SharedInboxURL = ""
+	}
+	return accounts.Remote{Account: a, MovedToURI: actor.MovedTo}
+}
+
+// enterUpdate brings a known actor up to date from a document that it signed itself. Its key is read from its own address
+// only, so the known one stays (SIG-17); an actor with a new name or key is fetched instead.
+func (r *Resolver) enterUpdate(ctx context.Context, known *accounts.Account, o *ap.Object) error {
+	actor, err := ap.ReadActor(o)
+	if err != nil {
+		return err
+	}
+	if !strings.EqualFold(actor.PreferredUsername, known.Username) || actor.PublicKeyID != known.PublicKeyID || strings.TrimSpace(actor.PublicKeyPEM) != strings.TrimSpace(known.PublicKey) {
+		_, err := r.AccountByURI(ctx, known.URI, true)
+		return err
+	}
+	if _, err := r.enter(ctx, o, nil); err != nil {
+		return fmt.Errorf("updating actor: %w", err)
+	}
+	return nil
+}

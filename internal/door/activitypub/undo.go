@@ -1,0 +1,122 @@
+package activitypub
+
+import (
+	"context"
+
+	"github.com/gomph/gomph/internal/kit/ap"
+	"github.com/gomph/gomph/internal/kit/errs"
+)
+
+// performUndo takes back what the sender itself did (AUZ-04). What has not come yet is remembered, so that it has no effect when
+// it comes.
+func (s *Server) performUndo(ctx context.Context, a activity) error {
+	inner, id, err := a.embedded("object", a.by.URI)
+	if err != nil {
+		return err
+	}
+	if inner == nil || inner.Type() == "" {
+		return s.undoByID(ctx, a, id)
+	}
+	switch inner.Kind("Follow", "Like", "Announce", "Block", "Accept") {
+	case "Follow":
+		return s.undoFollow(ctx, a, inner)
+	case "Like":
+		return s.undoLike(ctx, a, inner)
+	case "Announce":
+		return s.undoAnnounce(ctx, a, inner)
+	case "Block":
+		return s.undoBlock(ctx, a, inner)
+	case "Accept":
+		return s.undoAccept(ctx, a, inner)
+	}
+	return nil
+}
+
+// undoByID takes back what is known by its id alone: a follow, or else a boost or a like.
+func (s *Server) undoByID(ctx context.Context, a activity, id string) error {
+	if id == "" {
+		return errs.Invalid("Nothing to undo")
+	}
+	by, target, err := s.Relations.FollowByURI(ctx, s.DB, id)
+	if err == nil && by == a.by.ID {
+		to, err := s.Accounts.ByID(ctx, s.DB, target)
+		if err != nil {
+			return err
+		}
+		return s.Relations.Unfollow(ctx, a.by, to)
+	}
+	if err != nil && !errs.IsNotFound(err) {
+		return err
+	}
+	liked, err := s.Statuses.LikedPost(ctx, s.DB, a.by.ID, id)
+	if err == nil {
+		_, err = s.Statuses.Unfavourite(ctx, a.by, liked)
+	}
+	if err != nil && !errs.IsNotFound(err) {
+		return err
+	}
+	s.mark(ctx, "undone", id, undoneAge)
+	return s.Statuses.ReceiveDelete(ctx, a.by, id)
+}
+
+func (s *Server) undoFollow(ctx context.Context, a activity, follow *ap.Object) error {
+	target, err := s.localActor(ctx, follow.IDOf("object"))
+	if err != nil {
+		return err
+	}
+	is, err := s.Relations.Relationship(ctx, s.DB, a.by.ID, target.ID)
+	if err != nil {
+		return err
+	}
+	if !is.Following && !is.Requested && follow.ID != "" {
+		s.mark(ctx, "undone", follow.ID, undoneAge)
+		return nil
+	}
+	return s.Relations.Unfollow(ctx, a.by, target)
+}
+
+func (s *Server) undoLike(ctx context.Context, a activity, like *ap.Object) error {
+	if like.ID != "" {
+		if err := s.Statuses.ReceiveDelete(ctx, a.by, like.ID); err != nil {
+			return err
+		}
+	}
+	st, err := s.localStatus(ctx, like.IDOf("object"))
+	if err != nil {
+		return err
+	}
+	_, err = s.Statuses.Unfavourite(ctx, a.by, st.ID)
+	return err
+}
+
+func (s *Server) undoAnnounce(ctx context.Context, a activity, announce *ap.Object) error {
+	if announce.ID != "" {
+		return s.Statuses.ReceiveDelete(ctx, a.by, announce.ID)
+	}
+	st, err := s.Statuses.ByURI(ctx, s.DB, announce.IDOf("object"))
+	if err != nil {
+		return err
+	}
+	_, err = s.Statuses.Unreblog(ctx, a.by, st.ID)
+	return err
+}
+
+func (s *Server) undoBlock(ctx context.Context, a activity, block *ap.Object) error {
+	target, err := s.localActor(ctx, block.IDOf("object"))
+	if err != nil {
+		return err
+	}
+	if block.ID != "" {
+		s.mark(ctx, "undone", block.ID, undoneAge)
+	}
+	return s.Relations.Unblock(ctx, a.by, target)
+}
+
+// undoAccept takes the grant of a follow back, which ends the follow.
+func (s *Server) undoAccept(ctx context.Context, a activity, accept *ap.Object) error {
+	by, err := s.asker(ctx, activity{accept, a.by})
+	if err != nil {
+		return err
+	}
+	return s.Relations.Reject(ctx, a.by, by)
+}

@@ -1,0 +1,63 @@
+package entity
+
+import (
+	"context"
+
+	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/notifications"
+	"github.com/gomph/gomph/internal/domain/statuses"
+	"github.com/gomph/gomph/internal/kit/db"
+	"github.com/gomph/gomph/internal/kit/ids"
+)
+
+// Notification tells someone that something happened.
+type Notification struct {
+	ID        string   `json:"id"`
+	Type      string   `json:"type"`
+	GroupKey  string   `json:"group_key"`
+	CreatedAt string   `json:"created_at"`
+	Account   *Account `json:"account"`
+	Status    *Status  `json:"status,omitempty"`
+	Filtered  bool     `json:"filtered,omitempty"`
+}
+
+// Notifications renders notices for whom they are for, in their order. A notice of a post that cannot be seen any more is
+// left out. The number of statements does not grow with the list.
+func (r *Renderer) Notifications(ctx context.Context, q db.Q, me accounts.ID, in []*notifications.Notification) ([]Notification, error) {
+	out := make([]Notification, 0, len(in))
+	var people []accounts.ID
+	var posts []statuses.ID
+	for _, n := range in {
+		people = append(people, n.FromAccountID)
+		if n.StatusID != 0 {
+			posts = append(posts, n.StatusID)
+		}
+	}
+	found, err := r.Accounts(ctx, q, people)
+	if err != nil {
+		return nil, err
+	}
+	list, err := r.Statuses(ctx, q, me, posts, "")
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[string]*Status, len(list))
+	for _, s := range list {
+		byID[s.ID] = s
+	}
+	for _, n := range in {
+		e := Notification{ID: ids.Format(n.ID), Type: n.Type, GroupKey: n.GroupKey, CreatedAt: stamp(n.CreatedAt), Account: found[n.FromAccountID], Filtered: n.Filtered}
+		if e.GroupKey == "" {
+			e.GroupKey = "ungrouped-" + e.ID
+		}
+		if n.StatusID != 0 {
+			if e.Status = byID[ids.Format(n.StatusID)]; e.Status == nil {
+				continue
+			}
+		}
+		if e.Account != nil {
+			out = append(out, e)
+		}
+	}
+	return out, nil
+}

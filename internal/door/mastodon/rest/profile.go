@@ -1,0 +1,347 @@
+package rest
+
+import (
+	"context"
+	"image"
+	"net/http"
+	"strings"
+
+	"github.com/gomph/gomph/internal/domain/access"
+	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/door/mastodon/api"
+	"github.com/gomph/gomph/internal/door/mastodon/entity"
+	"github.com/gomph/gomph/internal/kit/errs"
+	"github.com/gomph/gomph/internal/kit/httpio"
+	"github.com/gomph/gomph/internal/kit/text"
+)
+
+const (
+	// maxProfileImage is how many bytes an avatar or a header has when it is uploaded (Mastodon).
+	maxProfileImage = 8 << 20
+	// maxProfileUpload is a body with both.
+	maxProfileUpload = 2*maxProfileImage + 1<<20
+	// maxImageDescription is how many characters describe an avatar or a header (Mastodon).
+	maxImageDescription = 150
+	// maxAttributionDomains is how many sites may name an account as an author (Mastodon).
+	maxAttributionDomains = 100
+)
+
+var (
+	avatarSize = image.Pt(400, 400)
+	headerSize = image.Pt(1500, 500)
+)
+
+func (a *API) verifyCredentials(w http.ResponseWriter, r *api.Request) error {
+	return a.answerCredentials(w, r, r.Account, r.User.Settings)
+}
+
+func (a *API) answerCredentials(w http.ResponseWriter, r *api.Request, acct *accounts.Account, prefs access.Preferences) error {
+	e, err := a.Render.Account(r.Context(), a.DB, acct)
+	if err != nil {
+		return err
+	}
+	waiting, err := a.Relations.FollowRequestCount(r.Context(), a.DB, acct.ID)
+	if err != nil {
+		return err
+	}
+	return ok(w, entity.CredentialAccount{Account: e, Role: roleOf(r.User), Source: entity.Source{
+		Privacy: prefs.DefaultVisibility(acct.Locked), Sensitive: prefs.Sensitive, Language: prefs.Language, QuotePolicy: prefs.QuotePolicy,
+		Note: acct.Note, Fields: entity.SourceFields(acct), FollowRequestsCount: waiting, HideCollections: new(acct.HideCollections),
+		Discoverable: new(acct.Discoverable), Indexable: acct.Indexable, AttributionDomains: append([]string{}, acct.AttributionDomains...),
+	}})
+}
+
+// The permissions of roles, in the bits that Mastodon gives them: the administrator's, which implies all; a moderator's
+// (dashboard, audit log, users, reports, taxonomies, settings of federation left out); everybody's (invite people).
+const (
+	permissionsAdmin     = "1"
+	permissionsModerator = "1308"
+	permissionsEverybody = "65536"
+)
+
+// everybody is the id that the role of those without one has.
+const everybody = "-99"
+
+func roleOf(u *access.User) entity.Role {
+	switch u.Role {
+	case access.Owner:
+		return entity.Role{ID: "3", Name: "Owner", Permissions: permissionsAdmin, Highlighted: true}
+	case access.Admin:
+		return entity.Role{ID: "2", Name: "Admin", Permissions: permissionsAdmin, Highlighted: true}
+	case access.Moderator:
+		return entity.Role{ID: "1", Name: "Moderator", Permissions: permissionsModerator, Highlighted: true}
+	}
+	return entity.Role{ID: everybody, Permissions: permissionsEverybody}
+}
+
+// faults collects what is wrong with a profile.
+type faults struct {
+	details map[string][]errs.Detail
+	words   []string
+}
+
+func (f *faults) add(attribute, code, label, description string) {
+	if f.details == nil {
+		f.details = map[string][]errs.Detail{}
+	}
+	f.details[attribute] = append(f.details[attribute], errs.Detail{Code: code, Description: description})
+	f.words = append(f.words, strings.TrimSpace(label+" "+description))
+}
+
+func (f *faults) tooLong(attribute, label string, s *string, most int) {
+	if s != nil && len([]rune(*s)) > most {
+		f.add(attribute, "ERR_TOO_LONG", label, "is too long (maximum is "+itoa(most)+" characters)")
+	}
+}
+
+func (f *faults) err() error {
+	if len(f.words) == 0 {
+		return nil
+	}
+	e := errs.Invalid("Validation failed: %s", strings.Join(f.words, ", "))
+	e.Details = f.details
+	return e
+}
+
+func (a *API) updateCredentials(w http.ResponseWriter, r *api.Request) error {
+	change, err := a.profileChange(r)
+	if err != nil {
+		return err
+	}
+	prefs, err := a.changeDefaults(r)
+	if err != nil {
+		return err
+	}
+	if err := a.storeImages(r, &change); err != nil {
+		return err
+	}
+	acct, err := a.Accounts.UpdateProfile(r.Context(), r.Viewer(), change)
+	if err != nil {
+		return err
+	}
+	if err := a.dropReplaced(r.Context(), r.Account, acct); err != nil {
+		return err
+	}
+	return a.answerCredentials(w, r, acct, prefs)
+}
+
+// profileChange reads a change of the profile and checks it.
+func (a *API) profileChange(r *api.Request) (accounts.Profile, error) {
+	p := r.Params
+	change := accounts.Profile{DisplayName: p.Text("display_name"), Note: p.Text("note"), Locked: p.Flag("locked"), Bot: p.Flag("bot"),
+		Discoverable: p.Flag("discoverable"), Indexable: p.Flag("indexable"), HideCollections: p.Flag("hide_collections"),
+		AvatarDescription: p.Text("avatar_description"), HeaderDescription: p.Text("header_description")}
+	var f faults
+	f.tooLong("display_name", "Display name", change.DisplayName, accounts.MaxDisplayName)
+	f.tooLong("avatar_description", "Avatar description", change.AvatarDescription, maxImageDescription)
+	f.tooLong("header_description", "Header description", change.HeaderDescription, maxImageDescription)
+	if change.Note != nil && text.Count(*change.Note, "") > accounts.MaxNote {
+		f.add("note", "ERR_TOO_LONG", "Note", "is too long (maximum is "+itoa(accounts.MaxNote)+" characters)")
+	}
+	if p.Has("fields_attributes") {
+		change.Fields = fieldsOf(r, &f)
+	}
+	if p.Has("attribution_domains") {
+		change.AttributionDomains = attributionDomains(p.List("attribution_domains"), &f)
+	}
+	if err := f.err(); err != nil {
+		return change, err
+	}
+	return change, a.findEmojis(r, &change)
+}
+
+// fieldsOf reads the lines of a profile. A line whose value stays keeps when it was verified.
+func fieldsOf(r *api.Request, f *faults) *[]accounts.Field {
+	verified := map[string]accounts.Field{}
+	for _, old := range r.Account.Fields {
+		verified[old.Value] = old
+	}
+	out := []accounts.Field{}
+	for _, m := range r.Params.Maps("fields_attributes") {
+		name, value := strings.TrimSpace(m.String("name")), strings.TrimSpace(m.String("value"))
+		if name == "" && value == "" {
+			continue
+		}
+		if len([]rune(name)) > accounts.MaxFieldText || len([]rune(value)) > accounts.MaxFieldText {
+			f.add("fields", "ERR_TOO_LONG", "Fields", "are too long (maximum is "+itoa(accounts.MaxFieldText)+" characters)")
+		}
+		out = append(out, accounts.Field{Name: name, Value: value, VerifiedAt: verified[value].VerifiedAt})
+	}
+	if len(out) > accounts.MaxFields {
+		f.add("fields", "ERR_TOO_LONG", "Fields", "are too many (maximum is "+itoa(accounts.MaxFields)+")")
+	}
+	return &out
+}
+
+func attributionDomains(in []string, f *faults) *[]string {
+	out := []string{}
+	for _, s := range in {
+		s = strings.TrimPrefix(strings.TrimPrefix(strings.TrimSpace(s), "https://"), "http://")
+		domain, err := text.NormalizeDomain(strings.TrimSuffix(s, "/"))
+		if err != nil {
+			f.add("attribution_domains", "ERR_INVALID", "Attribution domains", "has an invalid domain name")
+			return nil
+		}
+		out = append(out, domain)
+	}
+	if len(out) > maxAttributionDomains {
+		f.add("attribution_domains", "ERR_TOO_LONG", "Attribution domains", "are too many (maximum is "+itoa(maxAttributionDomains)+")")
+	}
+	return &out
+}
+
+// findEmojis finds the custom emojis that the new profile uses.
+func (a *API) findEmojis(r *api.Request, change *accounts.Profile) error {
+	if change.DisplayName == nil && change.Note == nil && change.Fields == nil {
+		return nil
+	}
+	name, note, fields := r.Account.DisplayName, r.Account.Note, r.Account.Fields
+	if change.DisplayName != nil {
+		name = *change.DisplayName
+	}
+	if change.Note != nil {
+		note = *change.Note
+	}
+	if change.Fields != nil {
+		fields = *change.Fields
+	}
+	all := name + " " + note
+	for _, f := range fields {
+		all += " " + f.Name + " " + f.Value
+	}
+	found, err := a.Media.EmojisNamed(r.Context(), a.DB, text.Shortcodes(all))
+	if err != nil {
+		return err
+	}
+	emojis := []accounts.Emoji{}
+	for _, e := range found {
+		emojis = append(emojis, accounts.Emoji{Shortcode: e.Shortcode, URL: e.Image, StaticURL: e.Image})
+	}
+	change.Emojis = &emojis
+	return nil
+}
+
+// changeDefaults keeps what new posts are like from now on.
+func (a *API) changeDefaults(r *api.Request) (access.Preferences, error) {
+	src := r.Params.Map("source")
+	if !r.Params.Has("source") {
+		return r.User.Settings, nil
+	}
+	return a.Access.ChangePreferences(r.Context(), r.User.ID, func(p *access.Preferences) { applyDefaults(p, src) })
+}
+
+func applyDefaults(p *access.Preferences, src *httpio.Params) {
+	if s := src.Text("privacy"); s != nil {
+		p.Visibility = *s
+	}
+	p.Sensitive = src.Bool("sensitive", p.Sensitive)
+	if s := src.Text("language"); s != nil {
+		p.Language = *s
+	}
+	if s := src.Text("quote_policy"); s != nil && *s != "" {
+		p.QuotePolicy = *s
+	}
+}
+
+// storeImages stores what was uploaded; the files are there before the profile names them.
+func (a *API) storeImages(r *api.Request, change *accounts.Profile) error {
+	for _, i := range []struct {
+		param, folder string
+		size          image.Point
+		into          **string
+	}{{"avatar", "avatars", avatarSize, &change.Avatar}, {"header", "headers", headerSize, &change.Header}} {
+		f := r.Params.File(i.param)
+		if f == nil {
+			continue
+		}
+		name, err := a.storeImage(r.Context(), f, i.folder, i.size)
+		if err != nil {
+			return err
+		}
+		*i.into = &name
+	}
+	return nil
+}
+
+// dropReplaced deletes the files that a profile named before and names no more.
+func (a *API) dropReplaced(ctx context.Context, before, now *accounts.Account) error {
+	var gone []string
+	if before.Avatar != now.Avatar {
+		gone = append(gone, before.Avatar)
+	}
+	if before.Header != now.Header {
+		gone = append(gone, before.Header)
+	}
+	return a.Files.Delete(ctx, gone...)
+}
+
+// deleteImage removes the avatar or the header.
+func (a *API) deleteImage(change accounts.Profile) api.Handler {
+	return func(w http.ResponseWriter, r *api.Request) error {
+		acct, err := a.Accounts.UpdateProfile(r.Context(), r.Viewer(), change)
+		if err != nil {
+			return err
+		}
+		if err := a.dropReplaced(r.Context(), r.Account, acct); err != nil {
+			return err
+		}
+		return a.answerCredentials(w, r, acct, r.User.Settings)
+	}
+}
+
+func (a *API) preferences(w http.ResponseWriter, r *api.Request) error {
+	p := r.User.Settings
+	out := entity.Preferences{Visibility: p.DefaultVisibility(r.Account.Locked), Sensitive: p.Sensitive, QuotePolicy: p.QuotePolicy, Media: p.ExpandMedia,
+		Spoilers: p.ExpandSpoilers, Autoplay: p.AutoplayGIFs}
+	if p.Language != "" {
+		out.Language = &p.Language
+	}
+	return ok(w, out)
+}
+
+// markedTimelines have markers.
+var markedTimelines = []string{"home", "notifications"}
+
+func (a *API) markers(w http.ResponseWriter, r *api.Request) error {
+	list, err := a.Access.Markers(r.Context(), a.DB, r.User.ID, r.Params.List("timeline"))
+	if err != nil {
+		return err
+	}
+	return answerMarkers(w, list)
+}
+
+func (a *API) setMarkers(w http.ResponseWriter, r *api.Request) error {
+	read := map[string]int64{}
+	for _, name := range markedTimelines {
+		m := r.Params.Map(name)
+		if !m.Has("last_read_id") {
+			continue
+		}
+		id := m.ID("last_read_id")
+		if id == 0 && m.String("last_read_id") != "0" {
+			return errs.Invalid("Validation failed: Last read is not a number")
+		}
+		read[name] = id
+	}
+	list, err := a.Access.SetMarkers(r.Context(), r.User.ID, read)
+	if err != nil {
+		return err
+	}
+	return answerMarkers(w, list)
+}
+
+func answerMarkers(w http.ResponseWriter, list []access.Marker) error {
+	out := map[string]entity.Marker{}
+	for _, m := range list {
+		out[m.Timeline] = entity.Marker{LastReadID: itoa(m.LastReadID), Version: m.Version, UpdatedAt: entity.Stamp(m.UpdatedAt)}
+	}
+	return ok(w, out)
+}
+
+func (a *API) customEmojis(w http.ResponseWriter, r *api.Request) error {
+	list, err := a.Media.Emojis(r.Context(), a.DB)
+	if err != nil {
+		return err
+	}
+	return ok(w, a.Render.Emojis(list))
+}

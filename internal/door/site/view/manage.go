@@ -1,0 +1,55 @@
+package view
+
+import (
+	"io"
+	"time"
+)
+
+// Where the pages of this file live.
+const (
+	PathProfileSettings = "/settings/profile" // GET, POST: display_name, note, locked, bot, discoverable, indexable, hide_collections
+	PathPending         = "/admin/pending"    // GET; POST {id}/approve, {id}/reject
+)
+
+// ProfileSettings is the page on which a person changes what others see of them.
+type ProfileSettings struct {
+	Page
+	Form
+	DisplayName, Note                                     string
+	Locked, Bot, Discoverable, Indexable, HideCollections bool
+	MaxName, MaxNote                                      int // characters
+	ProfileURL                                            string
+	PendingURL                                            string // for those who may let people in; empty for all others
+}
+
+func (p ProfileSettings) head() head {
+	h := card(p.Site, "Profile", PathProfileSettings)
+	h.Card = false
+	return h
+}
+
+// ProfileSettings writes the page for a person's profile.
+func (r *Renderer) ProfileSettings(w io.Writer, p ProfileSettings) error {
+	return r.render(w, "profile_settings", &p)
+}
+
+// Pending lists the people who wait to be let in.
+type Pending struct {
+	Page
+	People []Applicant
+}
+
+// Applicant is one of them.
+type Applicant struct {
+	ID, Username, Email, Reason, IP string
+	CreatedAt                       time.Time
+}
+
+func (p Pending) head() head {
+	h := card(p.Site, "Waiting for approval", PathPending)
+	h.Card = false
+	return h
+}
+
+// Pending writes the list of people who wait.
+func (r *Renderer) Pending(w io.Writer, p Pending) error { return r.render(w, "pending", &p) }
