@@ -202,7 +202,7 @@ func (c *copied) seenBy(viewer accounts.ID, between access) bool {
 	if viewer != 0 && c.AccountID == viewer || c.Visibility <= Unlisted && !between.blocked || c.Visibility == Private && between.follows {
 		return true
 	}
-	return viewer != 0 && slices.ContainsFunc(c.mentions, func(m Mention) bool { return m.AccountID == viewer })
+	return viewer != 0 && c.Visibility > Unlisted && slices.ContainsFunc(c.mentions, func(m Mention) bool { return m.AccountID == viewer })
 }
 
 // known gives what is kept of a viewer by key, and reads the rest. load answers for every key that it is asked for.
