@@ -144,23 +144,39 @@ type Tx struct {
 	engine Engine
 	c      conn
 	after  []func()
+	undo   []func()
 }
 
 // Write runs fn in one transaction: committed when fn returns nil, rolled back otherwise. On PostgreSQL fn runs again, up to
 // three times, when the database reports a deadlock or a serialization failure, so it must be safe to repeat.
 func (d *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
 	var tx *Tx
+	committed := false
+	defer func() { tx.finish(committed) }()
 	err := d.b.write(ctx, func(c conn) error {
+		tx.finish(false) // the attempt before was rolled back
 		tx = &Tx{engine: d.engine, c: c}
 		return fn(tx)
 	})
 	if err != nil {
 		return err
 	}
+	committed = true
 	for _, f := range tx.after {
 		f()
 	}
 	return nil
+}
+
+// finish tells those who wait for the end of a transaction, if there was one. It may be called again.
+func (t *Tx) finish(committed bool) {
+	if t == nil || committed {
+		return
+	}
+	for _, f := range t.undo {
+		f()
+	}
+	t.undo = nil
 }
 
 // Engine says which engine the transaction runs on.
@@ -197,6 +213,9 @@ func (t *Tx) ExecMany(ctx context.Context, sql string, args [][]any) (int64, err
 // AfterCommit runs f once the transaction is committed, in the caller's goroutine: for hints that may be lost (live
 // messages, wake-ups, caches), never for work that must happen.
 func (t *Tx) AfterCommit(f func()) { t.after = append(t.after, f) }
+
+// OnRollback runs f when the transaction is not committed, or when nobody can say whether it was.
+func (t *Tx) OnRollback(f func()) { t.undo = append(t.undo, f) }
 
 // SkipLocked is the clause that makes a claiming SELECT pass over rows that others hold.
 func (t *Tx) SkipLocked() string {
