@@ -96,6 +96,9 @@ func TestARowThatNobodyRunsIsFreed(t *testing.T) {
 		r.work(jobs.WorkerOptions{Process: p})
 		until(t, "it runs", func() bool {
 			r.clock.Advance(11 * time.Second)
+			if err := p.Beat(bg); err != nil {
+				t.Fatal(err)
+			}
 			r.Nudge()
 			return len(ran) > 0
 		})

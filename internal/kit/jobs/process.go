@@ -100,15 +100,21 @@ func (p *Process) Heartbeat(ctx context.Context) error {
 			return nil
 		case <-t.C:
 		}
-		var n int64
-		err := p.db.Write(ctx, func(tx *db.Tx) (err error) {
-			n, err = tx.Exec(ctx, "UPDATE processes SET seen_at = $1 WHERE id = $2", db.Ms(p.clock.Now()), p.ID)
+		if err := p.Beat(ctx); errors.Is(err, ErrEvicted) {
 			return err
-		})
+		}
+	}
+}
+
+// Beat is one beat of the heart.
+func (p *Process) Beat(ctx context.Context) error {
+	return p.db.Write(ctx, func(tx *db.Tx) error {
+		n, err := tx.Exec(ctx, "UPDATE processes SET seen_at = $1 WHERE id = $2", db.Ms(p.clock.Now()), p.ID)
 		if err == nil && n == 0 {
 			return ErrEvicted
 		}
-	}
+		return err
+	})
 }
 
 // Leave takes the process out: its slot is free and its jobs, if any are left, run elsewhere at once.
