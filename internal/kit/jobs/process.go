@@ -139,6 +139,9 @@ func (w *worker) rescue(ctx context.Context) error {
 		return err
 	}
 	return w.DB.Write(ctx, func(tx *db.Tx) error {
+		if _, err := tx.Exec(ctx, "DELETE FROM processes WHERE id <> $1 AND seen_at < $2", w.Process.ID, alive); err != nil {
+			return err
+		}
 		n, err := tx.Exec(ctx, "UPDATE jobs SET state = 0, worker = 0 WHERE "+orphaned, w.Process.ID, alive)
 		if err == nil && n > 0 {
 			w.Log.Warn("jobs of a process that is gone run again", "jobs", n)
