@@ -198,6 +198,29 @@ func TestLists(t *testing.T) {
 	})
 }
 
+// Lists of every length that is asked for in another way, and two of different lengths at once.
+func TestListsOfAllLengths(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		things(t, d, 45)
+		for n := range 45 {
+			var in, out, want []int64
+			for i := range int64(n) {
+				in = append(in, i+1)
+				if i%2 == 0 {
+					out = append(out, i+1)
+				} else {
+					want = append(want, i+1)
+				}
+			}
+			got, err := db.Column[int64](bg, d, "SELECT id FROM things WHERE id <> ALL($2) AND id = ANY($1) AND name <> $3 AND id = ANY($1) ORDER BY id", db.Array(in), db.Array(out), "none")
+			if err != nil || !slices.Equal(got, want) {
+				t.Errorf("%d and %d: %v, %v", len(in), len(out), got, err)
+			}
+		}
+	})
+}
+
 func TestArgumentsBindByNumber(t *testing.T) {
 	t.Parallel()
 	dbtest.Pooled(t, func(t *testing.T, d *db.DB) {

@@ -2,7 +2,6 @@ package db
 
 import (
 	"context"
-	"encoding/json"
 	"regexp"
 	"strings"
 	"sync"
@@ -70,41 +69,15 @@ func Texts[T ~string](list []T) any {
 	return array{v}
 }
 
-func (a array) sqlite() string {
-	b, _ := json.Marshal(a.v)
-	return string(b)
-}
-
 var (
 	placeholder = regexp.MustCompile(`\$(\d+)`)
 	anyOf       = regexp.MustCompile(`= ANY\(\$(\d+)\)`)
-	allOf       = regexp.MustCompile(`<> ALL\(\$(\d+)\)`)
 	literal     = regexp.MustCompile(`'[^']*'`)
-	mayBeLong   = regexp.MustCompile(`(?i)\b(LIKE|RECURSIVE|GROUP\s+BY|DISTINCT|OFFSET|COUNT|SUM|MAX|CREATE|ALTER|DROP|VACUUM|ANALYZE)\b`)
 	writing     = regexp.MustCompile(`(?i)\b((INSERT|MERGE)\s+INTO|UPDATE\s+(ONLY\s+)?\S+\s+((AS\s+)?\S+\s+)?SET|DELETE\s+FROM|CREATE|DROP|ALTER|TRUNCATE)\b`)
 )
 
 // texts remembers the translation of each statement. Statements are constants of the program, so the map is bounded by it.
 type texts struct{ m sync.Map }
-
-// sqliteText is a statement as SQLite understands it.
-type sqliteText struct {
-	sql string
-	// long says that the statement may take long before its first row, or between two.
-	long bool
-}
-
-// sqlite translates a statement for SQLite: numbered placeholders that bind by number, and lists as JSON arrays.
-func (t *texts) sqlite(sql string) sqliteText {
-	if s, ok := t.m.Load(sql); ok {
-		return s.(sqliteText)
-	}
-	s := anyOf.ReplaceAllString(sql, "IN (SELECT value FROM json_each(?$1))")
-	s = allOf.ReplaceAllString(s, "NOT IN (SELECT value FROM json_each(?$1))")
-	out := sqliteText{placeholder.ReplaceAllString(s, "?$1"), mayBeLong.MatchString(sql)}
-	t.m.Store(sql, out)
-	return out
-}
 
 // reads reports whether a statement only reads. It stands in for the database's own check where a session setting cannot be
 // relied on: behind a transaction pooler.

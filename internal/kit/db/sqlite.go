@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -27,24 +28,27 @@ const maxStatements = 2000
 type sqliteDB struct {
 	texts  texts
 	source string
-	// free holds the readers that nobody uses; a nil one is still to be opened.
-	free   chan *sqliteConn
+	// seats has a token for each reader that may be in use. idle are the open ones that are not, the one used last on top: its
+	// pages are the most likely to be still in its memory.
+	seats  chan struct{}
+	mu     sync.Mutex
+	idle   []*sqliteConn
+	closed bool
 	writer *sqliteConn
 	turn   chan struct{} // holds one token: whoever has it may write
 
 	opened, waited, waitTime atomic.Int64
-	closed                   atomic.Bool
 }
 
 func openSQLite(ctx context.Context, o Options) (*sqliteDB, error) {
 	// FULL: a commit that was acknowledged survives a power cut. Readers see the last commit through the WAL.
-	sync := "FULL"
+	durable := "FULL"
 	if o.Unsafe {
-		sync = "OFF"
+		durable = "OFF"
 	}
-	common := url.Values{"_pragma": {"busy_timeout(10000)", "foreign_keys(1)", "journal_mode(WAL)", "synchronous(" + sync + ")", "cache_size(-16000)", "temp_store(MEMORY)"}}
+	common := url.Values{"_pragma": {"busy_timeout(10000)", "foreign_keys(1)", "journal_mode(WAL)", "synchronous(" + durable + ")", "cache_size(-16000)", "temp_store(MEMORY)"}}
 	path := (&url.URL{Scheme: "file", Opaque: strings.ReplaceAll(url.PathEscape(o.URL), "%2F", "/")}).String()
-	d := &sqliteDB{turn: make(chan struct{}, 1), free: make(chan *sqliteConn, sqliteReaders)}
+	d := &sqliteDB{turn: make(chan struct{}, 1), seats: make(chan struct{}, sqliteReaders)}
 	var err error
 	if d.writer, err = openSQLiteConn(path + "?" + common.Encode()); err != nil {
 		return nil, err
@@ -52,7 +56,7 @@ func openSQLite(ctx context.Context, o Options) (*sqliteDB, error) {
 	common.Add("_pragma", "query_only(1)")
 	d.source = path + "?" + common.Encode()
 	for range sqliteReaders {
-		d.free <- nil
+		d.seats <- struct{}{}
 	}
 	d.turn <- struct{}{}
 	if err := d.ping(ctx); err != nil {
@@ -63,14 +67,13 @@ func openSQLite(ctx context.Context, o Options) (*sqliteDB, error) {
 }
 
 func (d *sqliteDB) close() {
-	d.closed.Store(true)
-	for range sqliteReaders {
-		select {
-		case c := <-d.free:
-			c.close()
-		default: // in use: closed when it is given back
-		}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.closed = true
+	for _, c := range d.idle { // those in use are closed when they are given back
+		c.close()
 	}
+	d.idle = nil
 	d.writer.close()
 }
 
@@ -81,45 +84,55 @@ func (d *sqliteDB) ping(ctx context.Context) error {
 
 func (d *sqliteDB) stats() Stats {
 	return Stats{
-		Open: int(d.opened.Load()) + 1, Busy: sqliteReaders - len(d.free) + 1 - len(d.turn), Max: sqliteReaders + 1,
+		Open: int(d.opened.Load()) + 1, Busy: sqliteReaders - len(d.seats) + 1 - len(d.turn), Max: sqliteReaders + 1,
 		Waited: d.waited.Load(), WaitTime: time.Duration(d.waitTime.Load()),
 	}
 }
 
 // acquire takes a reader, opened when need be.
-func (d *sqliteDB) acquire(ctx context.Context) (c *sqliteConn, err error) {
+func (d *sqliteDB) acquire(ctx context.Context) (*sqliteConn, error) {
 	select {
-	case c = <-d.free:
+	case <-d.seats:
 	default:
 		began := time.Now()
 		select {
-		case c = <-d.free:
+		case <-d.seats:
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
 		d.waited.Add(1)
 		d.waitTime.Add(int64(time.Since(began)))
 	}
-	if d.closed.Load() {
-		d.release(c)
-		return nil, errors.New("the database is closed")
+	d.mu.Lock()
+	if n := len(d.idle); n > 0 {
+		c := d.idle[n-1]
+		d.idle = d.idle[:n-1]
+		d.mu.Unlock()
+		return c, nil
 	}
-	if c == nil {
-		if c, err = openSQLiteConn(d.source); err != nil {
-			d.release(nil)
-			return nil, err
-		}
-		d.opened.Add(1)
+	closed := d.closed
+	d.mu.Unlock()
+	c, err := (*sqliteConn)(nil), errors.New("the database is closed")
+	if !closed {
+		c, err = openSQLiteConn(d.source)
 	}
+	if err != nil {
+		d.seats <- struct{}{}
+		return nil, err
+	}
+	d.opened.Add(1)
 	return c, nil
 }
 
 func (d *sqliteDB) release(c *sqliteConn) {
-	if d.closed.Load() {
+	d.mu.Lock()
+	if d.closed {
 		c.close()
-		c = nil
+	} else {
+		d.idle = append(d.idle, c)
 	}
-	d.free <- c
+	d.mu.Unlock()
+	d.seats <- struct{}{}
 }
 
 func (d *sqliteDB) query(ctx context.Context, q string, args []any) (Rows, error) {
@@ -263,72 +276,51 @@ func (c *sqliteConn) prepare(q string) (driver.Stmt, func(), error) {
 
 // tied is what the driver is told of ctx. It watches a context by two goroutines a statement, which costs as much as a short
 // statement itself; so only those are watched that may take long, and the others look before they start.
-func (t sqliteText) tied(ctx context.Context) context.Context {
+func (t *sqliteText) tied(ctx context.Context) context.Context {
 	if t.long {
 		return ctx
 	}
 	return context.Background()
 }
 
-func (c *sqliteConn) query(ctx context.Context, q sqliteText, args []any) (*sqliteRows, error) {
+func (c *sqliteConn) query(ctx context.Context, q *sqliteText, args []any) (*sqliteRows, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	stmt, done, err := c.prepare(q.sql)
+	text, values, err := q.with(args)
 	if err != nil {
 		return nil, err
 	}
-	values, err := sqliteArgs(args)
-	if err == nil {
-		var rows driver.Rows
-		if rows, err = stmt.(driver.StmtQueryContext).QueryContext(q.tied(ctx), values); err == nil {
-			return &sqliteRows{ctx: ctx, rows: rows, values: make([]driver.Value, len(rows.Columns())), conn: c, done: done}, nil
-		}
+	stmt, done, err := c.prepare(text)
+	if err != nil {
+		return nil, err
 	}
-	done()
-	return nil, err
+	rows, err := stmt.(driver.StmtQueryContext).QueryContext(q.tied(ctx), values)
+	if err != nil {
+		done()
+		return nil, err
+	}
+	return &sqliteRows{ctx: ctx, rows: rows, values: make([]driver.Value, len(rows.Columns())), conn: c, done: done}, nil
 }
 
-func (c *sqliteConn) exec(ctx context.Context, q sqliteText, args []any) (int64, error) {
+func (c *sqliteConn) exec(ctx context.Context, q *sqliteText, args []any) (int64, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	stmt, done, err := c.prepare(q.sql)
+	text, values, err := q.with(args)
+	if err != nil {
+		return 0, err
+	}
+	stmt, done, err := c.prepare(text)
 	if err != nil {
 		return 0, err
 	}
 	defer done()
-	values, err := sqliteArgs(args)
-	if err != nil {
-		return 0, err
-	}
 	res, err := stmt.(driver.StmtExecContext).ExecContext(q.tied(ctx), values)
 	if err != nil {
 		return 0, err
 	}
 	return res.RowsAffected()
-}
-
-func sqliteArgs(args []any) ([]driver.NamedValue, error) {
-	out := make([]driver.NamedValue, len(args))
-	for i, a := range args {
-		out[i].Ordinal = i + 1
-		switch v := a.(type) {
-		case int64, string, bool:
-			out[i].Value = v
-		case int:
-			out[i].Value = int64(v)
-		case array:
-			out[i].Value = v.sqlite()
-		default:
-			value, err := driver.DefaultParameterConverter.ConvertValue(a)
-			if err != nil {
-				return nil, fmt.Errorf("argument %d: %w", i+1, err)
-			}
-			out[i].Value = value
-		}
-	}
-	return out, nil
 }
 
 // sqliteRows gives its connection back when it is closed or exhausted.
