@@ -8,7 +8,6 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
-	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/media"
 	"github.com/gomph/gomph/internal/domain/statuses"
@@ -17,11 +16,13 @@ import (
 	"github.com/gomph/gomph/internal/door/mastodon/entity"
 	"github.com/gomph/gomph/internal/door/mastodon/oauth"
 	"github.com/gomph/gomph/internal/door/mastodon/rest"
+	"github.com/gomph/gomph/internal/door/site"
 	"github.com/gomph/gomph/internal/kit/blob"
 	"github.com/gomph/gomph/internal/kit/config"
 	"github.com/gomph/gomph/internal/kit/errs"
 	"github.com/gomph/gomph/internal/kit/limit"
 	"github.com/gomph/gomph/internal/kit/text"
+	"github.com/gomph/gomph/web"
 )
 
 // doors are the ways in and out.
@@ -29,6 +30,7 @@ type doors struct {
 	render *entity.Renderer
 	rest   *rest.API
 	oauth  *oauth.Server
+	site   *site.Server
 	mailer *mailer.Mailer
 	api    api.Deps
 }
@@ -61,7 +63,15 @@ func (a *App) buildDoors() error {
 		failures := a.Metrics.Counter("limit_store_failures_total", "How often the shared counters of rate limits did not answer.")
 		d.api.Limiter = limit.New(a.Cache, a.Clock, func(error) { failures.Inc() })
 	}
-	d.oauth = oauth.New(oauth.Deps{DB: a.DB, Clock: a.Clock, Site: a.Site, Access: a.Access, Log: a.Log, ClientAddr: addr, Asset: d.render.Asset})
+	d.site, err = site.New(site.Deps{
+		DB: a.DB, Clock: a.Clock, Site: a.Site, Settings: a.Settings, Instances: a.Instances, Accounts: a.Accounts, Access: a.Access, Relations: a.Relations,
+		Statuses: a.Statuses, Resolver: a.Federation, Finder: a.Federation, Log: a.Log, Limiter: d.api.Limiter, ClientAddr: addr, Asset: d.render.Asset,
+		Dist: web.Dist(), Version: config.Version,
+	})
+	if err != nil {
+		return err
+	}
+	d.oauth = oauth.New(oauth.Deps{Pages: d.site, DB: a.DB, Clock: a.Clock, Site: a.Site, Access: a.Access, Log: a.Log, ClientAddr: addr, Asset: d.render.Asset})
 	return nil
 }
 
@@ -82,6 +92,8 @@ func (a *App) serveHTTP(ctx context.Context, p Plan) error {
 		a.Federation.Mount(r)
 		a.doors.rest.MountFiles(r)
 		api.Mount(r, a.routes(), a.doors.api)
+		a.doors.oauth.Mount(r)
+		a.doors.site.Mount(r)
 	}
 	return a.serve(ctx, r, nil)
 }
@@ -104,11 +116,6 @@ func (a *App) mailDomain() string {
 		return "localhost.localdomain"
 	}
 	return host
-}
-
-// signedUp tells the staff of a new account, once its address is known to be right.
-func (a *App) signedUp(ctx context.Context, e access.SignedUp) error {
-	return a.Notifications.SignedUp(ctx, e.AccountID)
 }
 
 // finder asks other servers for what somebody searches.

@@ -42,11 +42,11 @@ func (a *App) react() {
 func (a *App) onPeople() {
 	j, mail := a.Jobs, a.doors.mailer
 	jobs.On(j, "mailer.welcome", mails, mail.Welcome)
-	jobs.On(j, "notifications.signed_up", onDefault, func(ctx context.Context, e access.SignedUp) error { return a.signedUp(ctx, e) })
-	jobs.On(j, "mailer.confirm_again", mails, mail.ConfirmAgain)
+	jobs.On(j, "notifications.signed_up", onDefault, func(ctx context.Context, e access.SignedUp) error { return a.Notifications.SignedUp(ctx, e.AccountID) })
+	jobs.On(j, "mailer.confirm_again", mails, mail.ConfirmAgain, jobs.Unique(func(e access.ConfirmationWanted) string { return e.Email }))
 	jobs.On(j, "mailer.new_address", mails, mail.NewAddress)
 	jobs.On(j, "mailer.address_changed", mails, mail.AddressChanged)
-	jobs.On(j, "mailer.reset", mails, mail.Reset)
+	jobs.On(j, "mailer.reset", mails, mail.Reset, jobs.Unique(func(e access.ResetWanted) string { return e.Email }))
 	jobs.On(j, "mailer.password_changed", mails, mail.PasswordChanged)
 	jobs.On(j, "mailer.approved", mails, mail.Approved)
 	jobs.On(j, "activitypub.send_profile", fanOut, a.Federation.SendProfile, jobs.When(func(e accounts.ProfileUpdated) bool { return e.Local }))

@@ -102,6 +102,7 @@ func (a *App) Run(ctx context.Context, p Plan) error {
 		"wake-ups":  func(ctx context.Context) error { a.listen(ctx); return nil },
 	}
 	if p.has("web") || p.has("streaming") {
+		parts["revocations"] = a.Access.Listen
 		parts["http"] = func(ctx context.Context) error { return a.serveHTTP(ctx, p) }
 	}
 	if p.has("worker") {

@@ -379,11 +379,13 @@ CREATE INDEX statuses_local ON statuses (id) WHERE deleted_at = 0 AND visibility
 CREATE INDEX statuses_url ON statuses (url) WHERE url <> '';
 CREATE INDEX statuses_deleted ON statuses (deleted_at) WHERE deleted_at <> 0;
 
--- URIs of posts that were deleted, or whose Delete came first: they never come back.
+-- Ids of posts, boosts and likes that their authors deleted, perhaps before they came: they never come back. Only the
+-- author's own word counts.
 CREATE TABLE tombstones (
-  uri TEXT PRIMARY KEY,
-  account_id BIGINT NOT NULL DEFAULT 0,
-  created_at BIGINT NOT NULL
+  uri TEXT NOT NULL,
+  account_id BIGINT NOT NULL,
+  created_at BIGINT NOT NULL,
+  PRIMARY KEY (uri, account_id)
 );
 
 CREATE TABLE status_edits (

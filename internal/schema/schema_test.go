@@ -84,7 +84,7 @@ func TestStepsStandOnTheirOwn(t *testing.T) {
 	}
 }
 
-const sqliteColumns = `SELECT m.name || '.' || c.name || ' ' || c.type || CASE WHEN c."notnull" = 1 OR c.pk > 0 THEN ' not null' ELSE '' END
+const sqliteColumns = `SELECT m.name || '.' || c.name || ' ' || CASE c.type WHEN 'INTEGER' THEN 'BIGINT' ELSE c.type END || CASE WHEN c."notnull" = 1 OR c.pk > 0 THEN ' not null' ELSE '' END
   || CASE WHEN c.dflt_value IS NULL THEN '' ELSE ' default ' || c.dflt_value END || CASE WHEN c.pk > 0 THEN ' key' || c.pk ELSE '' END
   || COALESCE((SELECT ' references ' || f."table" || '.' || f."to" || ' ' || f.on_delete FROM pragma_foreign_key_list(m.name) f WHERE f."from" = c.name), '')
 FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' ORDER BY 1`

@@ -171,9 +171,9 @@ func settings(t *testing.T, s *Server) {
 func TestSecondServer(t *testing.T) {
 	t.Parallel()
 	s := Start(t, One)
-	for _, command := range []string{"serve", "web", "worker"} {
+	for command, reason := range map[string]string{"serve": "SQLite", "web": "PostgreSQL", "worker": "PostgreSQL"} {
 		_, stderr, err := execute(s.binary, append(s.env[:len(s.env):len(s.env)], "PORT="+strconv.Itoa(services.FreePort(t))), command)
-		if err == nil || !strings.Contains(stderr, "SQLite") || len(stderr) > 2000 {
+		if err == nil || !strings.Contains(stderr, reason) || len(stderr) > 2000 {
 			t.Errorf("%s: %v %s", command, err, stderr)
 		}
 	}

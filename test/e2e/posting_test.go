@@ -94,7 +94,7 @@ func visibilities(t *testing.T, s *Server, ann, bob, cat Person) {
 		t.Errorf("the mentioned one reads %+v", got)
 	}
 	bob.Do("GET", "/api/v1/statuses/"+direct.ID, nil).Want(404)
-	bob.Do("POST", "/api/v1/statuses/"+ann.Write("hidden", M{"visibility": "private"}).ID+"/reblog", nil).Want(404)
+	bob.Do("POST", "/api/v1/statuses/"+ann.Write("hidden", M{"visibility": "private"}).ID+"/reblog", nil).Want(403)
 }
 
 // idempotency posts the same thing several times at once, and again later.

@@ -37,22 +37,16 @@ type Change struct {
 	Revoked bool
 }
 
-type changeMessage struct {
-	Event  string   `json:"event"`
-	User   string   `json:"user,omitempty"`
-	Tokens []string `json:"tokens,omitempty"`
-}
-
 // ParseChange reads a message of Channel; what cannot be read is the zero Change.
 func ParseChange(payload []byte) Change {
-	var m changeMessage
+	var m map[string]string
 	if json.Unmarshal(payload, &m) != nil {
 		return Change{}
 	}
-	c := Change{Revoked: m.Event == "revoked"}
-	id, _ := strconv.ParseInt(m.User, 10, 64)
+	c := Change{Revoked: m["event"] == "revoked"}
+	id, _ := strconv.ParseInt(m["user"], 10, 64)
 	c.User = UserID(id)
-	for _, t := range m.Tokens {
+	for t := range strings.FieldsSeq(m["tokens"]) {
 		if id, err := strconv.ParseInt(t, 10, 64); err == nil {
 			c.Tokens = append(c.Tokens, TokenID(id))
 		}
@@ -60,18 +54,23 @@ func ParseChange(payload []byte) Change {
 	return c
 }
 
+// payload is the change as it travels: {"event":"revoked","user":"7","tokens":"8 9"}, without what is empty.
 func (c Change) payload() []byte {
-	m := changeMessage{Event: "changed"}
+	m := map[string]string{"event": "changed"}
 	if c.Revoked {
-		m.Event = "revoked"
+		m["event"] = "revoked"
 	}
 	if c.User != 0 {
-		m.User = strconv.FormatInt(int64(c.User), 10)
+		m["user"] = strconv.FormatInt(int64(c.User), 10)
 	}
-	for _, t := range c.Tokens {
-		m.Tokens = append(m.Tokens, strconv.FormatInt(int64(t), 10))
+	list := make([]string, len(c.Tokens))
+	for i, t := range c.Tokens {
+		list[i] = strconv.FormatInt(int64(t), 10)
 	}
-	b, _ := json.Marshal(m) // strings alone cannot fail
+	if len(list) > 0 {
+		m["tokens"] = strings.Join(list, " ")
+	}
+	b, _ := json.Marshal(m) // texts alone cannot fail
 	return b
 }
 

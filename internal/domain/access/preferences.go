@@ -36,31 +36,62 @@ func (p Preferences) DefaultVisibility(locked bool) string {
 	return "public"
 }
 
-// stored is how preferences are kept, with Mastodon's keys of user settings.
-type stored struct {
-	Visibility     string `json:"default_privacy,omitempty"`
-	Sensitive      bool   `json:"default_sensitive,omitempty"`
-	Language       string `json:"default_language,omitempty"`
-	QuotePolicy    string `json:"default_quote_policy,omitempty"`
-	ExpandMedia    string `json:"web.display_media,omitempty"`
-	ExpandSpoilers bool   `json:"web.expand_content_warnings,omitempty"`
-	AutoplayGIFs   bool   `json:"web.auto_play,omitempty"`
+// texts and flags name what is stored, with Mastodon's keys of user settings.
+func (p *Preferences) texts() map[string]*string {
+	return map[string]*string{"default_privacy": &p.Visibility, "default_language": &p.Language, "default_quote_policy": &p.QuotePolicy, "web.display_media": &p.ExpandMedia}
+}
+
+func (p *Preferences) flags() map[string]*bool {
+	return map[string]*bool{"default_sensitive": &p.Sensitive, "web.expand_content_warnings": &p.ExpandSpoilers, "web.auto_play": &p.AutoplayGIFs}
+}
+
+// stored is how preferences are kept: as JSON, without what is empty. Keys that this program does not know stay.
+func (p *Preferences) stored(old string) (string, error) {
+	values, err := readValues(old)
+	if err != nil {
+		return "", err
+	}
+	for key, v := range p.texts() {
+		if values[key] = *v; *v == "" {
+			delete(values, key)
+		}
+	}
+	for key, v := range p.flags() {
+		if values[key] = *v; !*v {
+			delete(values, key)
+		}
+	}
+	b, err := json.Marshal(values)
+	return string(b), err
+}
+
+func readValues(s string) (map[string]any, error) {
+	values := map[string]any{}
+	if s == "" || s == "{}" {
+		return values, nil
+	}
+	if err := json.Unmarshal([]byte(s), &values); err != nil {
+		return nil, fmt.Errorf("reading preferences: %w", err)
+	}
+	return values, nil
 }
 
 func parsePreferences(s string) (Preferences, error) {
-	var x stored
-	if s == "" || s == "{}" {
-		return Preferences{QuotePolicy: "public", ExpandMedia: "default"}, nil
+	values, err := readValues(s)
+	if err != nil {
+		return Preferences{}, err
 	}
-	if err := json.Unmarshal([]byte(s), &x); err != nil {
-		return Preferences{}, fmt.Errorf("reading preferences: %w", err)
+	p := Preferences{QuotePolicy: "public", ExpandMedia: "default"}
+	if len(values) == 0 {
+		return p, nil
 	}
-	p := Preferences(x)
-	if p.QuotePolicy == "" {
-		p.QuotePolicy = "public"
+	for key, into := range p.texts() {
+		if v, ok := values[key].(string); ok {
+			*into = v
+		}
 	}
-	if p.ExpandMedia == "" {
-		p.ExpandMedia = "default"
+	for key, into := range p.flags() {
+		*into, _ = values[key].(bool)
 	}
 	return p, nil
 }
@@ -103,12 +134,12 @@ func (s *Service) ChangePreferences(ctx context.Context, id UserID, change func(
 		if err := p.check(); err != nil {
 			return err
 		}
-		b, err := json.Marshal(stored(p))
+		kept, err := p.stored(old)
 		if err != nil {
 			return err
 		}
 		s.userChanged(tx, id)
-		_, err = tx.Exec(ctx, "UPDATE users SET settings = $1, updated_at = $2 WHERE id = $3", string(b), db.Ms(s.Clock.Now()), id)
+		_, err = tx.Exec(ctx, "UPDATE users SET settings = $1, updated_at = $2 WHERE id = $3", kept, db.Ms(s.Clock.Now()), id)
 		return err
 	})
 	if err != nil {

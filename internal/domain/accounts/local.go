@@ -147,14 +147,16 @@ func (s *Service) Posted(ctx context.Context, tx *db.Tx, id ID, at int64) error 
 
 // Suspend shuts an account out, or lets it back in.
 func (s *Service) Suspend(ctx context.Context, id ID, on bool) error {
+	now := db.Ms(s.Clock.Now())
 	at := int64(0)
 	if on {
-		at = db.Ms(s.Clock.Now())
+		at = now
 	}
 	return s.DB.Write(ctx, func(tx *db.Tx) error {
-		if _, err := tx.Exec(ctx, "UPDATE accounts SET suspended_at = $1, updated_at = $2 WHERE id = $3", at, db.Ms(s.Clock.Now()), id); err != nil {
+		domain, err := db.Value[string](ctx, tx, "UPDATE accounts SET suspended_at = $1, updated_at = $2 WHERE id = $3 RETURNING domain", at, now, id)
+		if err != nil {
 			return err
 		}
-		return s.Jobs.Emit(ctx, tx, ProfileUpdated{AccountID: id, Local: true})
+		return s.Jobs.Emit(ctx, tx, ProfileUpdated{AccountID: id, Local: domain == ""})
 	})
 }

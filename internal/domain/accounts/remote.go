@@ -3,6 +3,7 @@ package accounts
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
@@ -25,35 +26,53 @@ func (s *Service) Upsert(ctx context.Context, r Remote) (*Account, error) {
 	if r.Domain == "" || s.Site.IsLocalDomain(r.Domain) || s.Site.IsLocalURI(r.URI) {
 		return nil, errs.Invalid("an actor of this server cannot come from elsewhere")
 	}
-	var out *Account
-	err := s.DB.Write(ctx, func(tx *db.Tx) error {
-		now := s.Clock.Now()
-		old, err := s.ByURI(ctx, tx, r.URI)
-		if errs.IsNotFound(err) {
-			if err = s.freeHandle(ctx, tx, r); err != nil {
-				return err
-			}
-			out, err = s.insertRemote(ctx, tx, r, now)
+	for attempt := 1; ; attempt++ {
+		var out *Account
+		err := s.DB.Write(ctx, func(tx *db.Tx) (err error) {
+			out, err = s.upsert(ctx, tx, r)
 			return err
+		})
+		if db.IsUnique(err) && attempt < maxUpserts { // it arrived twice at once; the other one won
+			continue
 		}
 		if err != nil {
-			return err
+			return nil, fmt.Errorf("entering actor %s: %w", r.URI, err)
 		}
-		if !strings.EqualFold(old.Username, r.Username) || old.Domain != r.Domain {
-			if err := s.freeHandle(ctx, tx, r); err != nil {
-				return err
-			}
-		}
-		out, err = s.updateRemote(ctx, tx, old.ID, r, now)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("entering actor %s: %w", r.URI, err)
+		return out, nil
 	}
-	return out, nil
 }
 
-// freeHandle gives the handle of an account that is no longer at its address to the one that is there now.
+// maxUpserts bounds the tries of an upsert that others were faster than.
+const maxUpserts = 3
+
+func (s *Service) upsert(ctx context.Context, tx *db.Tx, r Remote) (*Account, error) {
+	now := s.Clock.Now()
+	old, err := s.ByURI(ctx, tx, r.URI)
+	if errs.IsNotFound(err) {
+		if err := s.freeHandle(ctx, tx, r); err != nil {
+			return nil, err
+		}
+		return s.insertRemote(ctx, tx, r, now)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !strings.EqualFold(old.Username, r.Username) || old.Domain != r.Domain {
+		if err := s.freeHandle(ctx, tx, r); err != nil {
+			return nil, err
+		}
+	}
+	return s.updateRemote(ctx, tx, old.ID, r, now)
+}
+
+// sameHost reports whether two ids are of the same host, port included.
+func sameHost(a, b string) bool {
+	x, err := url.Parse(a)
+	y, yerr := url.Parse(b)
+	return err == nil && yerr == nil && x.Host != "" && strings.EqualFold(x.Host, y.Host)
+}
+
+// freeHandle gives the handle of an account that is no longer at its address to the one of the same host that is there now.
 func (s *Service) freeHandle(ctx context.Context, tx *db.Tx, r Remote) error {
 	other, err := s.ByAcct(ctx, tx, r.Username, r.Domain)
 	if errs.IsNotFound(err) {
@@ -61,6 +80,9 @@ func (s *Service) freeHandle(ctx context.Context, tx *db.Tx, r Remote) error {
 	}
 	if err != nil || other.URI == r.URI {
 		return err
+	}
+	if !sameHost(other.URI, r.URI) {
+		return errs.New(errs.ForbiddenKind, "this name belongs to another actor")
 	}
 	_, err = tx.Exec(ctx, "UPDATE accounts SET username_folded = username_folded || $1, updated_at = $2 WHERE id = $3 AND domain <> ''",
 		fmt.Sprintf("#%d", other.ID), db.Ms(s.Clock.Now()), other.ID)
@@ -133,7 +155,8 @@ func (s *Service) Purge(ctx context.Context, id ID) error {
 			return err
 		}
 		if a.Local() {
-			_, err = tx.Exec(ctx, `UPDATE accounts SET display_name = '', note = '', fields = '[]', emojis = '[]', avatar = '', header = '', also_known_as = '[]',
+			_, err = tx.Exec(ctx, `UPDATE accounts SET display_name = '', note = '', fields = '[]', emojis = '[]', avatar = '', avatar_description = '',
+  header = '', header_description = '', also_known_as = '[]', attribution_domains = '[]',
   statuses_count = 0, following_count = 0, followers_count = 0, updated_at = $1 WHERE id = $2`, db.Ms(s.Clock.Now()), id)
 			return err
 		}

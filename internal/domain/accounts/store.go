@@ -179,7 +179,7 @@ func (s *Service) Search(ctx context.Context, q db.Q, term string, o SearchOptio
 	sql := "SELECT " + Columns + ` FROM accounts a WHERE a.suspended_at = 0 AND a.moved_to_id = 0
 AND (a.username_folded LIKE $1 ESCAPE '!' OR lower(a.display_name) LIKE $2 ESCAPE '!')
 AND ($3 = '' OR a.domain LIKE $4 ESCAPE '!')
-AND ($5 = 0 OR EXISTS (SELECT 1 FROM follows f WHERE f.account_id = $5 AND f.target_account_id = a.id))
+AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM follows f WHERE f.account_id = $5 AND f.target_account_id = a.id))
 ORDER BY EXISTS (SELECT 1 FROM follows f WHERE f.account_id = $6 AND f.target_account_id = a.id) DESC,
   a.username_folded = $7 DESC, a.followers_count DESC, a.id LIMIT $8 OFFSET $9`
 	out, err := db.All(ctx, q, Scan, sql, like(name)+"%", "%"+like(name)+"%", domain, like(domain)+"%", int64(o.FollowedBy), int64(o.Viewer), name, o.Limit, o.Offset)
@@ -196,5 +196,5 @@ func like(s string) string {
 
 // LocalCount is how many local accounts there are that are not suspended.
 func (s *Service) LocalCount(ctx context.Context, q db.Q) (int64, error) {
-	return db.Value[int64](ctx, q, "SELECT COUNT(*) FROM accounts WHERE domain = '' AND suspended_at = 0")
+	return db.Value[int64](ctx, q, "SELECT COUNT(*) FROM accounts WHERE domain = '' AND suspended_at = 0 AND actor_type <> 'Application'")
 }

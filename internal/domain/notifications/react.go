@@ -226,7 +226,7 @@ func (s *Service) PollEnded(ctx context.Context, e statuses.PollEnded) error {
 	if err != nil || !st.DeletedAt.IsZero() {
 		return ignoreGone(err)
 	}
-	voters, err := s.Statuses.Voters(ctx, s.DB, p.ID)
+	voters, err := s.Statuses.Voters(ctx, s.DB, p.ID, true)
 	if err != nil {
 		return err
 	}

@@ -15,9 +15,13 @@ func (s *Service) Block(ctx context.Context, by, target *accounts.Account, uri s
 	if by.ID == target.ID {
 		return errs.Forbidden()
 	}
+	id := s.IDs.Next()
+	if by.Local() {
+		uri = fmt.Sprintf("%s#blocks/%d", by.URI, id)
+	}
 	err := s.DB.Write(ctx, func(tx *db.Tx) error {
 		n, err := tx.Exec(ctx, "INSERT INTO blocks (id, account_id, target_account_id, uri, created_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
-			s.IDs.Next(), by.ID, target.ID, uri, db.Ms(s.Clock.Now()))
+			id, by.ID, target.ID, uri, db.Ms(s.Clock.Now()))
 		if err != nil || n == 0 {
 			return err
 		}

@@ -40,6 +40,7 @@ func findFollow(ctx context.Context, q db.Q, table string, by, target accounts.I
 	return scanFollow(q.QueryRow(ctx, "SELECT "+followColumns+" FROM "+table+" WHERE account_id = $1 AND target_account_id = $2", by, target))
 }
 
+// apply takes over what was asked for. The id of a local follow stays what it was.
 func (f *follow) apply(o FollowOptions) {
 	if o.Reblogs != nil {
 		f.Reblogs = *o.Reblogs
@@ -77,6 +78,9 @@ func (s *Service) Follow(ctx context.Context, by, target *accounts.Account, o Fo
 		}
 		f := follow{ID: s.IDs.Next(), Account: by.ID, Target: target.ID, Reblogs: true, Languages: "[]"}
 		f.apply(o)
+		if by.Local() {
+			f.URI = fmt.Sprintf("%s#follows/%d", by.URI, f.ID)
+		}
 		request := target.Locked || !target.Local() || by.Silenced()
 		return s.addFollow(ctx, tx, f, by, target, request)
 	})

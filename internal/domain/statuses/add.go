@@ -211,7 +211,7 @@ type Incoming struct {
 func (s *Service) Receive(ctx context.Context, by *accounts.Account, in Incoming) (*Status, error) {
 	st := s.incoming(by, in)
 	err := s.DB.Write(ctx, func(tx *db.Tx) error {
-		gone, err := s.Tombstoned(ctx, tx, in.URI)
+		gone, err := s.Tombstoned(ctx, tx, in.URI, by.ID)
 		if err != nil {
 			return err
 		}

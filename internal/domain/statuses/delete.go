@@ -72,6 +72,9 @@ func (s *Service) remove(ctx context.Context, tx *db.Tx, st *Status) error {
 		return err
 	}
 	if !st.Reblog() {
+		if err := s.orphan(ctx, tx, st.ID); err != nil {
+			return err
+		}
 		boosters, err := s.removeBoosts(ctx, tx, st.ID, now)
 		if err != nil {
 			return err
@@ -83,6 +86,16 @@ func (s *Service) remove(ctx context.Context, tx *db.Tx, st *Status) error {
 		}
 	}
 	return s.Jobs.Emit(ctx, tx, Deleted{StatusID: st.ID, AccountID: st.AccountID, Local: st.Local, URI: st.URI, ReblogOfID: st.ReblogOfID})
+}
+
+// orphan makes what answered a post answer nothing, as in Mastodon.
+func (s *Service) orphan(ctx context.Context, tx *db.Tx, id ID) error {
+	answers, err := db.Column[ID](ctx, tx, "SELECT id FROM statuses WHERE in_reply_to_id = $1 AND in_reply_to_id <> 0", id)
+	if err != nil || len(answers) == 0 {
+		return err
+	}
+	_, err = tx.Exec(ctx, "UPDATE statuses SET in_reply_to_id = 0 WHERE id = ANY($1)", db.Array(answers))
+	return err
 }
 
 // removeBoosts marks the boosts of a post as deleted and gives who made them.

@@ -47,7 +47,7 @@ func (s *Service) Edit(ctx context.Context, by *accounts.Account, id ID, d Draft
 			return err
 		}
 		e.oldMedia = had[int64(id)]
-		e.mediaChanged = !sameMedia(e.oldMedia, d.MediaIDs)
+		e.mediaChanged = d.MediaDescribed || !sameMedia(e.oldMedia, d.MediaIDs)
 		pollChanged, err := s.pollChanges(ctx, tx, st, d.Poll)
 		if err != nil {
 			return err

@@ -49,7 +49,7 @@ func (s *Service) Reblog(ctx context.Context, by *accounts.Account, id ID, v Vis
 	}
 	err = s.DB.Write(ctx, func(tx *db.Tx) error {
 		if uri != "" {
-			gone, err := s.Tombstoned(ctx, tx, uri)
+			gone, err := s.Tombstoned(ctx, tx, uri, by.ID)
 			if err != nil {
 				return err
 			}
@@ -127,7 +127,7 @@ func (s *Service) Favourite(ctx context.Context, by *accounts.Account, id ID, ur
 	}
 	err = s.DB.Write(ctx, func(tx *db.Tx) error {
 		if uri != "" {
-			gone, err := s.Tombstoned(ctx, tx, uri)
+			gone, err := s.Tombstoned(ctx, tx, uri, by.ID)
 			if err != nil || gone {
 				return err
 			}
@@ -177,6 +177,11 @@ func (s *Service) Unfavourite(ctx context.Context, by *accounts.Account, id ID) 
 		return nil, fmt.Errorf("taking a favourite back: %w", err)
 	}
 	return target, nil
+}
+
+// LikedPost finds what an account likes by the id of its Like.
+func (s *Service) LikedPost(ctx context.Context, q db.Q, by accounts.ID, uri string) (ID, error) {
+	return db.Value[ID](ctx, q, "SELECT status_id FROM favourites WHERE account_id = $1 AND uri = $2 AND uri <> '' LIMIT 1", by, uri)
 }
 
 // Bookmark keeps a post for later; nobody else learns of it.

@@ -42,16 +42,20 @@ func (s *Service) Load(ctx context.Context, q db.Q, viewer accounts.ID, list []I
 	return p, s.loadParts(ctx, q, viewer, p)
 }
 
-func (s *Service) loadStatuses(ctx context.Context, q db.Q, viewer accounts.ID, list []ID, p *Parts) error {
-	flags := ", FALSE, FALSE, FALSE, FALSE, FALSE"
-	if viewer != 0 {
-		flags = `, EXISTS (SELECT 1 FROM favourites x WHERE x.status_id = s.id AND x.account_id = $1),
+// viewerFlags are the columns of a Viewer, for the viewer in $1. The table statuses goes by s.
+func viewerFlags(viewer accounts.ID) string {
+	if viewer == 0 {
+		return ", FALSE, FALSE, FALSE, FALSE, FALSE"
+	}
+	return `, EXISTS (SELECT 1 FROM favourites x WHERE x.status_id = s.id AND x.account_id = $1),
   EXISTS (SELECT 1 FROM statuses x WHERE x.reblog_of_id = s.id AND x.account_id = $1 AND x.reblog_of_id <> 0 AND x.deleted_at = 0),
   EXISTS (SELECT 1 FROM bookmarks x WHERE x.status_id = s.id AND x.account_id = $1),
   EXISTS (SELECT 1 FROM conversation_mutes x WHERE x.account_id = $1 AND x.conversation_id = s.conversation_id),
   s.account_id = $1 AND EXISTS (SELECT 1 FROM status_pins x WHERE x.account_id = $1 AND x.status_id = s.id)`
-	}
-	rows, err := q.Query(ctx, "SELECT "+columns+flags+` FROM statuses s JOIN accounts a ON a.id = s.account_id
+}
+
+func (s *Service) loadStatuses(ctx context.Context, q db.Q, viewer accounts.ID, list []ID, p *Parts) error {
+	rows, err := q.Query(ctx, "SELECT "+columns+viewerFlags(viewer)+` FROM statuses s JOIN accounts a ON a.id = s.account_id
 WHERE (s.id = ANY($2) OR s.id IN (SELECT x.reblog_of_id FROM statuses x WHERE x.id = ANY($2))) AND `+visible("$1"), viewer, db.Array(list))
 	if err != nil {
 		return fmt.Errorf("loading statuses: %w", err)

@@ -283,7 +283,7 @@ func (s *Service) vote(ctx context.Context, tx *db.Tx, p *Poll, by *accounts.Acc
 	return s.Jobs.Emit(ctx, tx, Voted{PollID: p.ID, StatusID: p.StatusID, AccountID: by.ID, VoteIDs: voteIDs, ByLocal: by.Local(), AuthorLocal: authorLocal})
 }
 
-// Voters lists the local accounts that voted in a poll.
-func (s *Service) Voters(ctx context.Context, q db.Q, pollID int64) ([]accounts.ID, error) {
-	return db.Column[accounts.ID](ctx, q, "SELECT DISTINCT v.account_id FROM poll_votes v JOIN accounts a ON a.id = v.account_id WHERE v.poll_id = $1 AND a.domain = ''", pollID)
+// Voters lists the accounts that voted in a poll: those of this server, or those of others.
+func (s *Service) Voters(ctx context.Context, q db.Q, pollID int64, local bool) ([]accounts.ID, error) {
+	return db.Column[accounts.ID](ctx, q, "SELECT DISTINCT v.account_id FROM poll_votes v JOIN accounts a ON a.id = v.account_id WHERE v.poll_id = $1 AND (a.domain = '') = $2", pollID, local)
 }

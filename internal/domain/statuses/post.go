@@ -34,9 +34,11 @@ type Draft struct {
 	Language          string
 	InReplyToID       ID
 	MediaIDs          []int64
-	Poll              *PollDraft
-	ApplicationID     int64
-	IdempotencyKey    string
+	// MediaDescribed says of an edit that attachments that stay have another description or focus.
+	MediaDescribed bool
+	Poll           *PollDraft
+	ApplicationID  int64
+	IdempotencyKey string
 	// AllowedMentions, when not nil, are the only accounts that the text may mention.
 	AllowedMentions []accounts.ID
 }

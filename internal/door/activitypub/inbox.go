@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/go-chi/chi/v5"
+
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/kit/ap"
 	"github.com/gomph/gomph/internal/kit/ap/httpsig"
@@ -84,6 +86,11 @@ func (s *Server) take(w http.ResponseWriter, req *http.Request) error {
 	}
 	if by.URI != actor {
 		return errs.New(errs.UnauthorizedKind, "The signature is not the actor's")
+	}
+	if chi.URLParam(req, "name") != "" { // an inbox of one person, who may be unknown or gone
+		if _, err := s.named(req); err != nil {
+			return err
+		}
 	}
 	err = s.DB.Write(ctx, func(tx *db.Tx) error {
 		return s.Jobs.Emit(ctx, tx, Received{ActorID: by.ID, Body: string(body), Key: activityKey(o, actor, body), Host: ap.HostOf(actor)})

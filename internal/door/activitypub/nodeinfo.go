@@ -91,7 +91,6 @@ func (s *Server) count(ctx context.Context) (About, error) {
 	if out.Users, err = s.Accounts.LocalCount(ctx, s.DB); err != nil {
 		return out, err
 	}
-	out.Users = max(out.Users-1, 0) // the instance actor is nobody
 	out.Posts, err = s.Statuses.LocalCount(ctx, s.DB)
 	return out, err
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/media"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/kit/ap"
+	"github.com/gomph/gomph/internal/kit/errs"
 	"github.com/gomph/gomph/internal/kit/ids"
 )
 
@@ -88,9 +89,15 @@ func (s *Server) note(ctx context.Context, p *post) (*ap.NoteDoc, error) {
 	return doc, s.inlineReplies(ctx, st, doc)
 }
 
-// answered names the parent and the conversation. That of a thread which began elsewhere is not ours to name.
+// answered names the parent and the conversation: by the name that its own server gave it, or by ours.
 func (s *Server) answered(ctx context.Context, st *statuses.Status, doc *ap.NoteDoc) error {
-	doc.Conversation = ap.Text(fmt.Sprintf("tag:%s,%s:objectId=%d:objectType=Conversation", s.Site.WebDomain, ids.Time(st.ConversationID).Format("2006-01-02"), st.ConversationID))
+	began, err := s.Statuses.ConversationURI(ctx, s.DB, st.ConversationID)
+	if err != nil && !errs.IsNotFound(err) {
+		return err
+	}
+	if doc.Conversation = ap.Text(began); began == "" {
+		doc.Conversation = ap.Text(fmt.Sprintf("tag:%s,%s:objectId=%d:objectType=Conversation", s.Site.WebDomain, ids.Time(st.ConversationID).Format("2006-01-02"), st.ConversationID))
+	}
 	uri := st.InReplyToURI
 	if st.InReplyToID != 0 {
 		parent, err := s.Statuses.Any(ctx, s.DB, st.InReplyToID)
@@ -101,9 +108,6 @@ func (s *Server) answered(ctx context.Context, st *statuses.Status, doc *ap.Note
 	}
 	if uri != "" {
 		doc.InReplyTo, doc.InReplyToAtomURI = ap.Text(uri), ap.Text(uri)
-		if !s.isOurs(uri) {
-			doc.Conversation = ""
-		}
 	}
 	return nil
 }

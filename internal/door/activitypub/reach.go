@@ -50,20 +50,22 @@ func (s *Server) reach(ctx context.Context, p *post, changed bool) ([]string, er
 }
 
 func (s *Server) interacted(ctx context.Context, st *statuses.Status) ([]accounts.ID, error) {
-	var people []accounts.ID
-	page := db.Page{Limit: maxInteracted}
-	boosts, err := s.Statuses.RebloggedBy(ctx, s.DB, st.AccountID, st.ID, page)
+	people, err := s.Statuses.Boosters(ctx, s.DB, st.ID, maxInteracted)
 	if err != nil {
 		return nil, err
 	}
-	likes, err := s.Statuses.FavouritedBy(ctx, s.DB, st.AccountID, st.ID, page)
+	likes, err := s.Statuses.FavouritedBy(ctx, s.DB, st.AccountID, st.ID, db.Page{Limit: maxInteracted})
 	if err != nil {
 		return nil, err
 	}
-	for _, e := range append(boosts, likes...) {
+	for _, e := range likes {
 		people = append(people, e.AccountID)
 	}
-	return people, nil
+	if st.PollID == 0 {
+		return people, nil
+	}
+	voters, err := s.Statuses.Voters(ctx, s.DB, st.PollID, false)
+	return append(people, voters...), err
 }
 
 // inboxesOf are the inboxes of those of the accounts that are elsewhere.

@@ -66,7 +66,7 @@ func (s *Server) fetchStatus(ctx context.Context, uri string, depth int, o *ap.O
 	if !errs.IsNotFound(err) || s.isOurs(uri) {
 		return st, err
 	}
-	if gone, err := s.Statuses.Tombstoned(ctx, s.DB, uri); err != nil || gone {
+	if gone, err := s.Statuses.Tombstoned(ctx, s.DB, uri, 0); err != nil || gone {
 		return nil, firstError(err, errs.NotFound())
 	}
 	if o == nil {

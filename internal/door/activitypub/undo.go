@@ -48,6 +48,13 @@ func (s *Server) undoByID(ctx context.Context, a activity, id string) error {
 	if err != nil && !errs.IsNotFound(err) {
 		return err
 	}
+	liked, err := s.Statuses.LikedPost(ctx, s.DB, a.by.ID, id)
+	if err == nil {
+		_, err = s.Statuses.Unfavourite(ctx, a.by, liked)
+	}
+	if err != nil && !errs.IsNotFound(err) {
+		return err
+	}
 	s.mark(ctx, "undone", id, undoneAge)
 	return s.Statuses.ReceiveDelete(ctx, a.by, id)
 }

@@ -294,32 +294,3 @@ func pathText(r *http.Request, name string) string {
 	}
 	return raw
 }
-
-// oldProfile sends a browser from an actor's id to the page for people.
-func (s *Server) oldProfile(ctx context.Context, v *visit) error {
-	a, err := s.local(ctx, chi.URLParam(v.r, "name"))
-	if err != nil {
-		return err
-	}
-	return v.moved("/@" + a.Username)
-}
-
-func (s *Server) oldThread(ctx context.Context, v *visit) error {
-	a, err := s.local(ctx, chi.URLParam(v.r, "name"))
-	if err != nil {
-		return err
-	}
-	id := pathID(v)
-	if id == 0 {
-		return errs.NotFound()
-	}
-	return v.moved("/@" + a.Username + "/" + strconv.FormatInt(id, 10))
-}
-
-// moved sends the browser on for good.
-func (v *visit) moved(path string) error {
-	v.shared()
-	v.w.Header().Set("Location", path)
-	v.w.WriteHeader(http.StatusMovedPermanently)
-	return nil
-}

@@ -126,8 +126,6 @@ func (s *Server) Mount(mux chi.Router) {
 	public("/@{name}/media", s.profile)
 	public("/@{name}/{id}", s.thread)
 	public("/tags/{name}", s.tag)
-	public("/users/{name}", s.oldProfile)
-	public("/users/{name}/statuses/{id}", s.oldThread)
 
 	form := func(path string, show, do handler) {
 		if show != nil {

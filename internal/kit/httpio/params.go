@@ -334,6 +334,12 @@ func (p *Params) Has(key string) bool {
 	return ok
 }
 
+// Given reports whether a parameter has any value but null and the empty text, of whatever type.
+func (p *Params) Given(key string) bool {
+	v := p.values[key]
+	return v != nil && v != ""
+}
+
 // String is a parameter as text; empty when it is absent or null.
 func (p *Params) String(key string) string { return scalar(p.values[key]) }
 

@@ -82,11 +82,15 @@ func NewV1Filter(f filters.V1) V1Filter {
 
 // filtered lists the viewer's filters that a post matches.
 func (v *view) filtered(s *statuses.Status) []FilterResult {
+	return results(v.filters, v.place, filters.TextOf(v.parts, s), s.ID)
+}
+
+func results(set *filters.Set, place string, text *filters.Text, id statuses.ID) []FilterResult {
 	out := []FilterResult{}
-	if v.filters.Empty() {
+	if set.Empty() {
 		return out
 	}
-	for _, m := range v.filters.Apply(v.place, filters.TextOf(v.parts, s), s.ID) {
+	for _, m := range set.Apply(place, text, id) {
 		r := FilterResult{Filter: filterRule(m.Filter), KeywordMatches: m.KeywordMatches}
 		for _, id := range m.StatusMatches {
 			r.StatusMatches = append(r.StatusMatches, ids.Format(id))

@@ -10,13 +10,27 @@ import (
 	"github.com/gomph/gomph/internal/kit/ids"
 )
 
-// Status is a post, or a boost of one.
+// Status is a post, or a boost of one, for one viewer.
 type Status struct {
+	Body
+	Sensitive       bool     `json:"sensitive"`
+	Text            *string  `json:"text,omitempty"`
+	RepliesCount    int64    `json:"replies_count"`
+	ReblogsCount    int64    `json:"reblogs_count"`
+	FavouritesCount int64    `json:"favourites_count"`
+	Reblog          *Status  `json:"reblog"`
+	Account         *Account `json:"account"`
+	Poll            *Poll    `json:"poll"`
+	*Acts
+	Pinned *bool `json:"pinned,omitempty"`
+}
+
+// Body is what of a post stays as it is until it is edited, and is the same for all who see it.
+type Body struct {
 	ID                 string            `json:"id"`
 	CreatedAt          string            `json:"created_at"`
 	InReplyToID        *string           `json:"in_reply_to_id"`
 	InReplyToAccountID *string           `json:"in_reply_to_account_id"`
-	Sensitive          bool              `json:"sensitive"`
 	SpoilerText        string            `json:"spoiler_text"`
 	Visibility         string            `json:"visibility"`
 	Language           *string           `json:"language"`
@@ -24,26 +38,17 @@ type Status struct {
 	URL                *string           `json:"url"`
 	EditedAt           *string           `json:"edited_at"`
 	Content            *string           `json:"content,omitempty"`
-	Text               *string           `json:"text,omitempty"`
-	RepliesCount       int64             `json:"replies_count"`
-	ReblogsCount       int64             `json:"reblogs_count"`
-	FavouritesCount    int64             `json:"favourites_count"`
 	QuotesCount        int64             `json:"quotes_count"`
-	Reblog             *Status           `json:"reblog"`
 	Application        *Application      `json:"application,omitempty"`
-	Account            *Account          `json:"account"`
 	MediaAttachments   []MediaAttachment `json:"media_attachments"`
 	Mentions           []Mention         `json:"mentions"`
 	Tags               []StatusTag       `json:"tags"`
 	Emojis             []CustomEmoji     `json:"emojis"`
-	Poll               *Poll             `json:"poll"`
 	// Card, Quote and TaggedCollections have nothing behind them yet; clients expect the keys.
 	Card              *struct{}     `json:"card"`
 	Quote             *struct{}     `json:"quote"`
 	QuoteApproval     QuoteApproval `json:"quote_approval"`
 	TaggedCollections []struct{}    `json:"tagged_collections"`
-	*Acts
-	Pinned *bool `json:"pinned,omitempty"`
 }
 
 // Acts are what the viewer did with a post, and which of the viewer's filters it matches.
@@ -80,12 +85,6 @@ type QuoteApproval struct {
 	Automatic   []string `json:"automatic"`
 	Manual      []string `json:"manual"`
 	CurrentUser string   `json:"current_user"`
-}
-
-// Context is a thread around a post.
-type Context struct {
-	Ancestors   []*Status `json:"ancestors"`
-	Descendants []*Status `json:"descendants"`
 }
 
 // StatusSource is a post as it was typed.
@@ -197,29 +196,32 @@ func (v *view) status(id statuses.ID) *Status {
 
 // plain renders what everybody sees alike.
 func (v *view) plain(s *statuses.Status) *Status {
-	author := v.parts.Accounts[s.AccountID]
-	content := s.Content
 	e := &Status{
-		ID: ids.Format(s.ID), CreatedAt: stamp(s.CreatedAt), InReplyToID: idOrNil(s.InReplyToID), InReplyToAccountID: idOrNil(s.InReplyToAccountID),
-		Sensitive: s.Sensitive, SpoilerText: s.SpoilerText, Visibility: s.Visibility.String(), Language: textOrNil(s.Language),
-		URI: s.URI, URL: textOrNil(s.URL), EditedAt: stampOrNil(s.EditedAt), Content: &content,
-		RepliesCount: s.RepliesCount, ReblogsCount: s.ReblogsCount, FavouritesCount: s.FavouritesCount,
-		Account: v.people[s.AccountID], MediaAttachments: v.mediaList(v.parts.Media[s.ID]), Mentions: mentionsOf(v.parts.Mentions[s.ID]),
-		Tags: v.tags(v.parts.Tags[s.ID]), Emojis: v.emojis(s.Emojis), QuoteApproval: QuoteApproval{[]string{}, []string{}, "denied"}, TaggedCollections: []struct{}{},
-	}
-	if s.URL == "" && !s.Reblog() {
-		e.URL = textOrNil(s.URI)
-	}
-	if s.AccountID != v.viewer && !author.SensitizedAt.IsZero() {
-		e.Sensitive = true
-	}
-	if app, ok := v.parts.Apps[s.ApplicationID]; ok {
-		e.Application = &Application{app.Name, textOrNil(app.Website)}
+		Body: v.body(v.parts, s), Sensitive: s.Sensitive || s.AccountID != v.viewer && !v.parts.Accounts[s.AccountID].SensitizedAt.IsZero(),
+		RepliesCount: s.RepliesCount, ReblogsCount: s.ReblogsCount, FavouritesCount: s.FavouritesCount, Account: v.people[s.AccountID],
 	}
 	if p := v.parts.Polls[s.PollID]; p != nil {
 		e.Poll = v.poll(p, s.Emojis, v.viewer)
 	}
 	return e
+}
+
+func (r *Renderer) body(parts *statuses.Parts, s *statuses.Status) Body {
+	content := s.Content
+	b := Body{
+		ID: ids.Format(s.ID), CreatedAt: stamp(s.CreatedAt), InReplyToID: idOrNil(s.InReplyToID), InReplyToAccountID: idOrNil(s.InReplyToAccountID),
+		SpoilerText: s.SpoilerText, Visibility: s.Visibility.String(), Language: textOrNil(s.Language),
+		URI: s.URI, URL: textOrNil(s.URL), EditedAt: stampOrNil(s.EditedAt), Content: &content,
+		MediaAttachments: r.mediaList(parts.Media[s.ID]), Mentions: mentionsOf(parts.Mentions[s.ID]),
+		Tags: r.tags(parts.Tags[s.ID]), Emojis: r.emojis(s.Emojis), QuoteApproval: QuoteApproval{[]string{}, []string{}, "denied"}, TaggedCollections: []struct{}{},
+	}
+	if s.URL == "" && !s.Reblog() {
+		b.URL = textOrNil(s.URI)
+	}
+	if app, ok := parts.Apps[s.ApplicationID]; ok {
+		b.Application = &Application{app.Name, textOrNil(app.Website)}
+	}
+	return b
 }
 
 func mentionsOf(in []statuses.Mention) []Mention {

@@ -149,11 +149,7 @@ func (a *API) accountStatuses(w http.ResponseWriter, r *api.Request) error {
 		if err != nil {
 			return err
 		}
-		list, err := a.Render.Statuses(r.Context(), a.DB, r.Viewer(), page, "")
-		if err != nil {
-			return err
-		}
-		return ok(w, list)
+		return a.posts(w, r, page)
 	}
 	page, err := a.Statuses.OfAccount(r.Context(), a.DB, r.Viewer(), acct.ID, statuses.AccountOptions{
 		OnlyMedia: r.Params.Bool("only_media", false), ExcludeReplies: r.Params.Bool("exclude_replies", false),
@@ -171,14 +167,10 @@ func (a *API) accountStatuses(w http.ResponseWriter, r *api.Request) error {
 
 // lastPage answers with posts that no older ones follow.
 func (a *API) lastPage(w http.ResponseWriter, r *api.Request, page []statuses.ID, keep []string) error {
-	list, err := a.Render.Statuses(r.Context(), a.DB, r.Viewer(), page, "")
-	if err != nil {
-		return err
-	}
 	if len(page) > 0 {
 		httpio.Link(w, r.Request, a.Site.Base(), httpio.Cursors{PrevMin: int64(page[0])}, keep...)
 	}
-	return ok(w, list)
+	return a.posts(w, r, page)
 }
 
 // followers answers with who follows an account, following with whom it follows; those who hide that show it to themselves.

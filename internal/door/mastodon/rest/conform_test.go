@@ -113,7 +113,7 @@ var param = regexp.MustCompile(`\{[^}]+\}|:[a-z_]+`)
 func shape(p string) string { return param.ReplaceAllString(p, "*") }
 
 // conforms holds an answer against the tables: its code's shape, and every field of every entity in it.
-func conforms(t *testing.T, routes []api.Route, req *http.Request, r *reply) {
+func conforms(t testing.TB, routes []api.Route, req *http.Request, r *reply) {
 	t.Helper()
 	law, err := readTables()
 	if err != nil {

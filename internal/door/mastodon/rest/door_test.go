@@ -16,6 +16,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/feeds"
 	"github.com/gomph/gomph/internal/domain/filters"
 	"github.com/gomph/gomph/internal/domain/notifications"
 	"github.com/gomph/gomph/internal/domain/settings"
@@ -29,20 +30,24 @@ import (
 	"github.com/gomph/gomph/internal/kit/errs"
 	"github.com/gomph/gomph/internal/kit/ids"
 	"github.com/gomph/gomph/internal/kit/limit"
+	"github.com/gomph/gomph/internal/kit/pubsub"
 	"github.com/gomph/gomph/internal/testkit/make"
 )
 
 // door is the whole API on a world, as clients see it.
 type door struct {
 	*make.World
-	t       *testing.T
+	t       testing.TB
 	h       http.Handler
 	routes  []api.Route
 	access  *access.Service
 	notices *notifications.Service
+	feeds   *feeds.Service
+	render  *entity.Renderer
 	keys    map[string]key
 	finder  *finder
 	limiter *limit.Limiter
+	ctx     context.Context
 }
 
 // key is what a bearer opens.
@@ -69,17 +74,6 @@ func (d *door) Authenticate(ctx context.Context, bearer string) (*access.Token, 
 	return k.token, u, a, err
 }
 
-// sqlFeeds computes timelines from SQL.
-type sqlFeeds struct{ w *make.World }
-
-func (f sqlFeeds) Home(ctx context.Context, me accounts.ID, p db.Page) ([]statuses.ID, error) {
-	return f.w.Statuses.HomeOf(ctx, f.w.DB, me, p)
-}
-
-func (f sqlFeeds) List(ctx context.Context, _ accounts.ID, list int64, p db.Page) ([]statuses.ID, error) {
-	return f.w.Statuses.ListOf(ctx, f.w.DB, list, p)
-}
-
 // finder stands for the rest of the world.
 type finder struct {
 	account *accounts.Account
@@ -98,20 +92,28 @@ func (f *finder) Find(_ context.Context, query string) (*accounts.Account, *stat
 
 func open(t *testing.T, d *db.DB, change ...func(*api.Deps)) *door {
 	t.Helper()
+	return openWith(t, d, change...)
+}
+
+func openWith(t testing.TB, d *db.DB, change ...func(*api.Deps)) *door {
+	t.Helper()
 	w := make.New(t, d)
-	o := &door{World: w, t: t, keys: map[string]key{}, finder: &finder{err: errs.NotFound()}}
+	o := &door{World: w, t: t, ctx: context.Background(), keys: map[string]key{}, finder: &finder{err: errs.NotFound()}}
 	config := settings.New(settings.Deps{DB: d, IDs: w.IDs, Clock: w.Clock, Site: w.Site})
-	o.access = access.New(access.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Site: w.Site, Settings: config, Accounts: w.Accounts})
-	filter := filters.New(filters.Deps{DB: d, IDs: w.IDs, Clock: w.Clock, Statuses: w.Statuses})
+	o.access = access.New(access.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Site: w.Site, Settings: config, Accounts: w.Accounts, Bus: pubsub.NewLocal()})
+	filter := filters.New(filters.Deps{DB: d, IDs: w.IDs, Clock: w.Clock, Statuses: w.Statuses, Bus: pubsub.NewLocal()})
 	o.notices = notifications.New(notifications.Deps{DB: d, IDs: w.IDs, Clock: w.Clock, Accounts: w.Accounts, Relations: w.Relations, Statuses: w.Statuses})
+	o.feeds = feeds.New(feeds.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Accounts: w.Accounts, Relations: w.Relations, Statuses: w.Statuses,
+		Cache: cache.NewLocalAt(8<<20, w.Clock), Bus: pubsub.NewLocal()})
+	o.render = entity.New(entity.Deps{Site: w.Site, Clock: w.Clock, Accounts: w.Accounts, Relations: w.Relations, Statuses: w.Statuses, Media: w.Media, Filters: filter})
 	files, err := blob.OpenDisk(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = files.Close() })
 	a := rest.New(rest.Deps{DB: d, Clock: w.Clock, Site: w.Site, Settings: config, Access: o.access, Accounts: w.Accounts, Relations: w.Relations, Instances: w.Instances,
-		Statuses: w.Statuses, Media: w.Media, Filters: filter, Notifications: o.notices, Feeds: sqlFeeds{w}, Files: files, Finder: o.finder, Version: "1.0.0",
-		Render: entity.New(entity.Deps{Site: w.Site, Clock: w.Clock, Accounts: w.Accounts, Relations: w.Relations, Statuses: w.Statuses, Media: w.Media, Filters: filter})})
+		Statuses: w.Statuses, Media: w.Media, Filters: filter, Notifications: o.notices, Feeds: o.feeds, Files: files, Finder: o.finder, Version: "1.0.0",
+		Render: o.render})
 	o.routes = a.Routes()
 	o.limiter = limit.New(cache.NewLocalAt(1<<20, w.Clock), w.Clock, nil)
 	deps := api.Deps{Auth: o, Log: slog.New(slog.NewTextHandler(testWriter{t}, nil))}
@@ -126,7 +128,7 @@ func open(t *testing.T, d *db.DB, change ...func(*api.Deps)) *door {
 }
 
 // testWriter puts what the server logs with the test that failed.
-type testWriter struct{ t *testing.T }
+type testWriter struct{ t testing.TB }
 
 func (w testWriter) Write(b []byte) (int, error) {
 	w.t.Logf("%s", b)
@@ -185,7 +187,7 @@ func (d *door) again(w *who) *accounts.Account {
 
 // reply is an answer, already held against the tables.
 type reply struct {
-	t      *testing.T
+	t      testing.TB
 	name   string
 	code   int
 	header http.Header
@@ -201,7 +203,7 @@ type upload struct {
 	files  map[string][]byte
 }
 
-func encode(t *testing.T, body any) (io.Reader, string) {
+func encode(t testing.TB, body any) (io.Reader, string) {
 	t.Helper()
 	switch b := body.(type) {
 	case nil:
@@ -234,7 +236,7 @@ func encode(t *testing.T, body any) (io.Reader, string) {
 func (d *door) call(method, path string, as *who, body any, headers ...string) *reply {
 	d.t.Helper()
 	r, kind := encode(d.t, body)
-	req := httptest.NewRequestWithContext(d.Ctx(), method, "https://local.example"+path, r)
+	req := httptest.NewRequestWithContext(d.ctx, method, "https://local.example"+path, r)
 	if kind != "" {
 		req.Header.Set("Content-Type", kind)
 	}
@@ -307,7 +309,7 @@ func (r *reply) at(path string) any {
 	return dig(r.t, v, path)
 }
 
-func dig(t *testing.T, v any, path string) any {
+func dig(t testing.TB, v any, path string) any {
 	t.Helper()
 	for part := range strings.SplitSeq(path, ".") {
 		switch x := v.(type) {

@@ -201,6 +201,9 @@ func (a *API) privacyPolicy(w http.ResponseWriter, r *api.Request) error {
 	if err != nil {
 		return err
 	}
+	if i.PrivacyPolicy == "" {
+		return errs.NotFound()
+	}
 	return ok(w, entity.PrivacyPolicy{UpdatedAt: entity.Stamp(i.UpdatedAt), Content: i.PrivacyPolicy})
 }
 

@@ -56,7 +56,9 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 		at := param.ReplaceAllString(r.Pattern, "7")
 		ask := func(as *who) *reply { return d.call(r.Method, at, as, nil) }
 		if r.Auth == api.None {
-			ask(&who{bearer: "nonsense"}).want(200)
+			if got := ask(&who{bearer: "nonsense"}); got.code != 200 && got.code != 404 {
+				t.Errorf("%s %s answers everybody %d", r.Method, at, got.code)
+			}
 			continue
 		}
 		ask(&who{bearer: "nonsense"}).says(401, "The access token is invalid")

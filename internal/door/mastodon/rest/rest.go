@@ -69,6 +69,23 @@ const maxLookups = 500
 
 func ok(w http.ResponseWriter, v any) error { return httpio.JSON(w, http.StatusOK, v) }
 
+// raw answers with JSON that is written already.
+func raw(w http.ResponseWriter, b []byte) error {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Header().Set("Content-Length", itoa(len(b)))
+	_, _ = w.Write(b) // who went away is no failure
+	return nil
+}
+
+// posts answers with posts as the viewer sees them.
+func (a *API) posts(w http.ResponseWriter, r *api.Request, page []statuses.ID) error {
+	list, err := a.Render.List(r.Context(), a.DB, r.Viewer(), page, "")
+	if err != nil {
+		return err
+	}
+	return raw(w, list)
+}
+
 // empty is the answer of acts that have nothing to show.
 func empty(w http.ResponseWriter) error { return ok(w, struct{}{}) }
 
@@ -112,14 +129,10 @@ func (a *API) showStatus(w http.ResponseWriter, r *api.Request, id statuses.ID) 
 
 // timeline answers with a page of posts; any page that is not empty has a next one.
 func (a *API) timeline(w http.ResponseWriter, r *api.Request, page []statuses.ID, keep ...string) error {
-	list, err := a.Render.Statuses(r.Context(), a.DB, r.Viewer(), page, "")
-	if err != nil {
-		return err
-	}
 	if n := len(page); n > 0 {
 		httpio.Link(w, r.Request, a.Site.Base(), httpio.Cursors{NextMax: int64(page[n-1]), PrevMin: int64(page[0])}, keep...)
 	}
-	return ok(w, list)
+	return a.posts(w, r, page)
 }
 
 // entries answers with posts that are paged by the rows that name them; only a full page has a next one.
@@ -128,10 +141,6 @@ func (a *API) entries(w http.ResponseWriter, r *api.Request, rows []statuses.Ent
 	for i, e := range rows {
 		page[i] = e.StatusID
 	}
-	list, err := a.Render.Statuses(r.Context(), a.DB, r.Viewer(), page, "")
-	if err != nil {
-		return err
-	}
 	if n := len(rows); n > 0 {
 		c := httpio.Cursors{PrevMin: rows[0].ID}
 		if n >= p.Limit {
@@ -139,7 +148,7 @@ func (a *API) entries(w http.ResponseWriter, r *api.Request, rows []statuses.Ent
 		}
 		httpio.Link(w, r.Request, a.Site.Base(), c)
 	}
-	return ok(w, list)
+	return a.posts(w, r, page)
 }
 
 // row is a line of a list of accounts.

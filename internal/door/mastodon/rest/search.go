@@ -63,6 +63,10 @@ func (a *API) named(r *api.Request, q string, resolve bool) (*accounts.Account, 
 	local := full && a.Site.IsLocalDomain(handle.Domain) || !full && a.Site.IsLocalURI(q)
 	if errs.IsNotFound(err) && resolve && !local && a.Finder != nil {
 		acct, st, err = a.Finder.Find(r.Context(), q)
+		// Whatever is wrong over there, the answer here is that nothing was found.
+		if kind := errs.KindOf(err); kind != errs.Internal && kind != errs.UnavailableKind {
+			return nil, nil, nil
+		}
 	}
 	if errs.IsNotFound(err) {
 		return nil, nil, nil

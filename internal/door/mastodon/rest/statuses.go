@@ -3,6 +3,7 @@ package rest
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -37,11 +38,7 @@ func (a *API) statusesByID(w http.ResponseWriter, r *api.Request) error {
 	for i, id := range list {
 		order[i] = statuses.ID(id)
 	}
-	out, err := a.Render.Statuses(r.Context(), a.DB, r.Viewer(), order, "")
-	if err != nil {
-		return err
-	}
-	return ok(w, out)
+	return a.posts(w, r, order)
 }
 
 func (a *API) postStatus(w http.ResponseWriter, r *api.Request) error {
@@ -102,7 +99,7 @@ func (a *API) draft(r *api.Request) (statuses.Draft, error) {
 	}
 	d.Visibility = visibility
 	d.Language = firstLanguage(p.String("language"), prefs.Language, r.User.Locale, "en")
-	if answered := p.String("in_reply_to_id"); answered != "" {
+	if p.Given("in_reply_to_id") {
 		if d.InReplyToID = statuses.ID(p.ID("in_reply_to_id")); d.InReplyToID == 0 {
 			return d, errs.New(errs.NotFoundKind, "The post you are trying to reply to does not appear to exist.")
 		}
@@ -121,6 +118,9 @@ func (a *API) content(r *api.Request) (statuses.Draft, error) {
 		return d, errs.NotFound()
 	}
 	poll := p.Map("poll")
+	if p.Given("poll") && !poll.Has("options") {
+		return d, errs.Invalid("Validation failed: Options can't be blank")
+	}
 	if options := poll.List("options"); len(options) > 0 {
 		d.Poll = &statuses.PollDraft{Options: options, Multiple: poll.Bool("multiple", false), HideTotals: poll.Bool("hide_totals", false),
 			ExpiresIn: seconds(poll.Int("expires_in", 0))}
@@ -170,6 +170,7 @@ func (a *API) editStatus(w http.ResponseWriter, r *api.Request) error {
 			return err
 		}
 	}
+	d.MediaDescribed = len(changes) > 0
 	if _, err := a.Statuses.Edit(r.Context(), r.Account, id, d); err != nil {
 		return err
 	}
@@ -230,23 +231,15 @@ func (a *API) statusContext(w http.ResponseWriter, r *api.Request) error {
 	if err != nil {
 		return err
 	}
-	all, err := a.Render.Statuses(r.Context(), a.DB, r.Viewer(), append(up[:len(up):len(up)], down...), "")
+	ancestors, err := a.Render.List(r.Context(), a.DB, r.Viewer(), up, "")
 	if err != nil {
 		return err
 	}
-	above := map[string]bool{}
-	for _, id := range up {
-		above[ids.Format(id)] = true
+	descendants, err := a.Render.List(r.Context(), a.DB, r.Viewer(), down, "")
+	if err != nil {
+		return err
 	}
-	out := entity.Context{Ancestors: []*entity.Status{}, Descendants: []*entity.Status{}}
-	for _, e := range all {
-		if above[e.ID] {
-			out.Ancestors = append(out.Ancestors, e)
-		} else {
-			out.Descendants = append(out.Descendants, e)
-		}
-	}
-	return ok(w, out)
+	return raw(w, slices.Concat([]byte(`{"ancestors":`), ancestors, []byte(`,"descendants":`), descendants, []byte("}")))
 }
 
 func (a *API) statusHistory(w http.ResponseWriter, r *api.Request) error {
@@ -290,6 +283,7 @@ func (a *API) reblog(w http.ResponseWriter, r *api.Request) error {
 	if err != nil {
 		return err
 	}
+	a.Feeds.Own(r.Context(), st)
 	return a.showStatus(w, r, st.ID)
 }
 

@@ -102,7 +102,15 @@ func samplePages() map[string]func(*Renderer, io.Writer) error {
 		"apps": func(r *Renderer, w io.Writer) error {
 			return r.Apps(w, Apps{signedIn, []AuthorizedApp{mastodonApp, {ID: "8", Name: "toot", Scopes: []string{"read:statuses"}, CreatedAt: at(3, 10, 0)}}})
 		},
-		"apps_none": func(r *Renderer, w io.Writer) error { return r.Apps(w, Apps{Page: signedIn}) },
+		"profile_settings": func(r *Renderer, w io.Writer) error {
+			return r.ProfileSettings(w, ProfileSettings{Page: signedIn, DisplayName: "Ann", Note: "I like\nelephants.", Locked: true, MaxName: 30, MaxNote: 500,
+				ProfileURL: "https://gomph.example/@ann", PendingURL: PathPending})
+		},
+		"pending": func(r *Renderer, w io.Writer) error {
+			return r.Pending(w, Pending{signedIn, []Applicant{{ID: "7", Username: "bob", Email: "bob@mail.example", Reason: "To read about elephants.", IP: "192.0.2.7", CreatedAt: at(3, 10, 0)}}})
+		},
+		"pending_none": func(r *Renderer, w io.Writer) error { return r.Pending(w, Pending{Page: signedIn}) },
+		"apps_none":    func(r *Renderer, w io.Writer) error { return r.Apps(w, Apps{Page: signedIn}) },
 		"account": func(r *Renderer, w io.Writer) error {
 			p := AccountSettings{Page: signedIn, Email: "ines@mail.example", PendingEmail: "ines@marsh.example", MinPassword: 8,
 				EmailForm:    Form{Errors: map[string]string{"current_password": "This is not your password."}},

@@ -1,0 +1,111 @@
+package site_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/gomph/gomph/internal/domain/access"
+)
+
+func idOf(id int64) string { return strconv.FormatInt(id, 10) }
+
+func TestFollowFromAnotherServersPage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ann := w.person("ann")
+	far := w.Remote("bob", "far.example")
+	st := w.Receive(far, "<p>hello</p>")
+	b := w.browser()
+	b.signIn(ann)
+	for _, uri := range []string{far.URI, far.URL, "bob@far.example", "@bob@far.example", "acct:bob@far.example", st.URI} {
+		has(t, b.get("/authorize_interaction?"+url.Values{"uri": {uri}}.Encode(), 200), "Follow bob?")
+	}
+	for _, uri := range []string{"", "https://far.example/nobody", "nobody@far.example", "javascript:alert(1)", "https://local.example/users/nobody", strings.Repeat("x", 5000), "@", "a@b@c"} {
+		b.get("/authorize_interaction?"+url.Values{"uri": {uri}}.Encode(), 404)
+	}
+	page := "/authorize_interaction?" + url.Values{"uri": {far.URI}}.Encode()
+	b.send(page, "/authorize_interaction", 303, "uri", far.URI)
+	has(t, b.get(page, 200), "Request sent")
+	own := "/authorize_interaction?" + url.Values{"uri": {w.Site.ActorURI("ann")}}.Encode()
+	has(t, b.get(own, 200), "This is you")
+	if rel, err := w.Relations.Relationship(w.Ctx(), w.DB, ann.AccountID, far.ID); err != nil || !rel.Requested {
+		t.Errorf("%+v, %v", rel, err)
+	}
+}
+
+func TestFollowFromOnesOwnServer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Account("ann")
+	b := w.browser()
+	has(t, b.get("/@ann", 200), "/remote_follow?acct=ann")
+	to, _ := b.send("/remote_follow?acct=ann", "/remote_follow", 303, "acct", "ann", "handle", "@me@Elsewhere.example")
+	if to != "https://elsewhere.example/authorize_interaction?uri=https%3A%2F%2Flocal.example%2Fusers%2Fann" {
+		t.Errorf("sent to %s", to)
+	}
+	for _, bad := range []string{"", "me", "@me@", "me@evil.example/x", "me@evil.example@x", "me@ evil.example\r\nx", "https://evil.example"} {
+		_, page := b.send("/remote_follow?acct=ann", "/remote_follow", 422, "acct", "ann", "handle", bad)
+		has(t, page, "Write it with your server")
+	}
+	to, _ = b.send("/remote_follow?acct=ann", "/remote_follow", 303, "acct", "ann", "handle", "me@local.example")
+	if !strings.HasPrefix(to, "/authorize_interaction?") {
+		t.Errorf("sent to %s", to)
+	}
+	b.get("/remote_follow?acct=nobody", 404)
+}
+
+func TestConsentPage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	u := w.person("ann")
+	secret, _, err := w.access.SignIn(w.Ctx(), u.Email, password, access.Browser{})
+	w.ok(err)
+	v, err := w.access.Visit(w.Ctx(), secret)
+	w.ok(err)
+	for uri, want := range map[string]string{
+		"https://app.example:8443/cb": "form-action 'self' https://app.example:8443;", "com.example.app:/cb": "form-action 'self' com.example.app:;", access.OutOfBand: "form-action 'self';",
+	} {
+		app, _, err := w.access.Register(w.Ctx(), access.NewApp{Name: `<b>Evil</b>`, RedirectURIs: []string{uri}, Scopes: "read write"})
+		w.ok(err)
+		rec, r := newRequest(w.Ctx(), "/oauth/authorize")
+		r.Header.Set("Cookie", cookie+"="+secret)
+		w.ok(w.site.Consent(rec, r, v, app, uri, app.Scopes, [][2]string{{"state", `"><script>`}}))
+		page := rec.Body.String()
+		has(t, page, "&lt;b&gt;Evil&lt;/b&gt;", "@ann@local.example", `name="_csrf"`)
+		lacks(t, page, "<b>Evil", "<script>")
+		if csp := rec.Header().Get("Content-Security-Policy"); !strings.Contains(csp, want) || !strings.Contains(csp, "frame-ancestors 'none'") {
+			t.Errorf("%s: %s", uri, csp)
+		}
+		if rec.Header().Get("Cache-Control") != "private, no-store" {
+			t.Errorf("%v", rec.Header())
+		}
+	}
+	rec, r := newRequest(w.Ctx(), "/oauth/authorize/native")
+	w.ok(w.site.Code(rec, r, v, "the-code-to-copy"))
+	has(t, rec.Body.String(), "the-code-to-copy")
+}
+
+func BenchmarkProfile(b *testing.B) {
+	w := newWorld(b)
+	ann := w.Account("ann")
+	for i := range 20 {
+		w.Post(ann, "A post of ordinary length, with a #hashtag and https://example.com/some/link in it, number "+strconv.Itoa(i))
+	}
+	for b.Loop() {
+		rec, r := newRequest(context.Background(), "/@ann")
+		w.mux.ServeHTTP(rec, r)
+		if rec.Code != 200 {
+			b.Fatal(rec.Code)
+		}
+	}
+}
+
+func newRequest(ctx context.Context, path string) (*httptest.ResponseRecorder, *http.Request) {
+	r := httptest.NewRequest(http.MethodGet, path, nil)
+	return httptest.NewRecorder(), r.WithContext(ctx)
+}
