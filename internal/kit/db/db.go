@@ -145,6 +145,7 @@ type Tx struct {
 	engine  Engine
 	c       conn
 	after   []func()
+	undo    []func()
 	watches *watches
 	ends    []func()
 }
@@ -153,26 +154,37 @@ type Tx struct {
 // three times, when the database reports a deadlock or a serialization failure, so it must be safe to repeat.
 func (d *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
 	var tx *Tx
-	defer func() {
-		if tx != nil {
-			tx.ended()
-		}
-	}()
+	committed := false
+	defer func() { tx.finish(committed) }()
 	err := d.b.write(ctx, func(c conn) error {
-		if tx != nil { // the attempt before was rolled back
-			tx.ended()
-		}
+		tx.finish(false) // the attempt before was rolled back
 		tx = &Tx{engine: d.engine, c: c, watches: &d.watches}
 		return fn(tx)
 	})
 	if err != nil {
 		return err
 	}
+	committed = true
 	tx.ended()
 	for _, f := range tx.after {
 		f()
 	}
 	return nil
+}
+
+// finish tells those who wait for the end of a transaction, if there was one. It may be called again.
+func (t *Tx) finish(committed bool) {
+	if t == nil {
+		return
+	}
+	t.ended()
+	if committed {
+		return
+	}
+	for _, f := range t.undo {
+		f()
+	}
+	t.undo = nil
 }
 
 // Engine says which engine the transaction runs on.
@@ -213,6 +225,9 @@ func (t *Tx) ExecMany(ctx context.Context, sql string, args [][]any) (int64, err
 // AfterCommit runs f once the transaction is committed, in the caller's goroutine: for hints that may be lost (live
 // messages, wake-ups, caches), never for work that must happen.
 func (t *Tx) AfterCommit(f func()) { t.after = append(t.after, f) }
+
+// OnRollback runs f when the transaction is not committed, or when nobody can say whether it was.
+func (t *Tx) OnRollback(f func()) { t.undo = append(t.undo, f) }
 
 // SkipLocked is the clause that makes a claiming SELECT pass over rows that others hold.
 func (t *Tx) SkipLocked() string {

@@ -118,6 +118,7 @@ type Jobs struct {
 
 	mu      sync.Mutex
 	waiting map[chan struct{}]bool
+	workers []*worker
 }
 
 // New makes the job system. Register every reaction before the first Emit.
@@ -178,8 +179,8 @@ func (j *Jobs) Describe() []Info {
 	return out
 }
 
-const insertJob = `INSERT INTO jobs (id, queue, kind, args, lane, unique_key, state, run_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8)
-ON CONFLICT DO NOTHING`
+const insertJob = `INSERT INTO jobs (id, queue, kind, args, lane, unique_key, state, worker, attempt, run_at, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING`
 
 // Emit writes the rows that follow from events, in the caller's transaction: they exist if and only if it commits. An event
 // that nothing was registered for is refused.
@@ -189,9 +190,7 @@ func (j *Jobs) Emit(ctx context.Context, tx *db.Tx, events ...Event) error {
 
 // EmitAt is Emit for work that is due later.
 func (j *Jobs) EmitAt(ctx context.Context, tx *db.Tx, due time.Time, events ...Event) error {
-	now := j.Clock.Now()
-	var rows [][]any
-	var queues []Queue
+	b := batch{Jobs: j, now: j.Clock.Now(), due: due}
 	for _, e := range events {
 		reactions, ok := j.events[reflect.TypeOf(e)]
 		if !ok {
@@ -211,22 +210,16 @@ func (j *Jobs) EmitAt(ctx context.Context, tx *db.Tx, due time.Time, events ...E
 					return fmt.Errorf("emitting %s: %d bytes of arguments are too many", e.Kind(), len(args))
 				}
 			}
-			lane, key := "", ""
-			if r.lane != nil {
-				lane = r.lane(e)
+			if err := b.add(ctx, tx, r, e, args); err != nil {
+				return fmt.Errorf("writing jobs: %w", err)
 			}
-			if r.unique != nil {
-				key = r.unique(e)
-			}
-			rows = append(rows, []any{j.IDs.Next(), string(r.policy.Queue), r.name, string(args), lane, key, due.Add(r.policy.Delay).UnixMilli(), now.UnixMilli()})
-			queues = append(queues, r.policy.Queue)
 		}
 	}
-	if _, err := tx.ExecMany(ctx, insertJob, rows); err != nil {
+	if _, err := tx.ExecMany(ctx, insertJob, b.rows); err != nil {
 		return fmt.Errorf("writing jobs: %w", err)
 	}
-	if len(queues) > 0 {
-		tx.AfterCommit(func() { j.wake(queues) })
+	if len(b.queues) > 0 {
+		tx.AfterCommit(func() { j.wake(b.queues) })
 	}
 	return nil
 }

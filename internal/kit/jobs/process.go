@@ -122,16 +122,16 @@ func (p *Process) Leave(ctx context.Context) error {
 	})
 }
 
-// rescue frees the jobs of processes that are gone.
+// rescue frees the jobs of processes that are gone. This one is not, whatever its heartbeat; see tidy.
 func (w *worker) rescue(ctx context.Context) error {
-	stale, err := db.Exists(ctx, w.DB, `SELECT 1 FROM jobs WHERE state = 1 AND worker NOT IN (SELECT id FROM processes WHERE seen_at >= $1)`,
-		db.Ms(w.Clock.Now().Add(-deadAfter)))
+	stale, err := db.Exists(ctx, w.DB, `SELECT 1 FROM jobs WHERE state = 1 AND worker <> $2 AND worker NOT IN (SELECT id FROM processes WHERE seen_at >= $1)`,
+		db.Ms(w.Clock.Now().Add(-deadAfter)), w.Process.ID)
 	if err != nil || !stale {
 		return err
 	}
 	return w.DB.Write(ctx, func(tx *db.Tx) error {
-		n, err := tx.Exec(ctx, `UPDATE jobs SET state = 0, worker = 0 WHERE state = 1 AND worker NOT IN (SELECT id FROM processes WHERE seen_at >= $1)`,
-			db.Ms(w.Clock.Now().Add(-deadAfter)))
+		n, err := tx.Exec(ctx, `UPDATE jobs SET state = 0, worker = 0 WHERE state = 1 AND worker <> $2 AND worker NOT IN (SELECT id FROM processes WHERE seen_at >= $1)`,
+			db.Ms(w.Clock.Now().Add(-deadAfter)), w.Process.ID)
 		if err == nil && n > 0 {
 			w.Log.Warn("jobs of a process that is gone run again", "jobs", n)
 		}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -21,6 +22,8 @@ const (
 	rescueEvery = 10 * time.Second
 	// claimAtOnce bounds the rows taken in one transaction.
 	claimAtOnce = 64
+	// settleEvery is how long the end of a job that succeeded may wait to be written together with others.
+	settleEvery = 20 * time.Millisecond
 	// bookkeepingPatience is how long the end of a job is tried to be written while the database does not answer.
 	bookkeepingPatience = 5 * time.Second
 	// stopPatience is how long jobs whose context ended have until they are left behind.
@@ -62,12 +65,6 @@ type claimed struct {
 	created time.Time
 }
 
-// ended is the outcome of a job that still has to be written.
-type ended struct {
-	claimed
-	err error
-}
-
 type worker struct {
 	*Jobs
 	WorkerOptions
@@ -79,9 +76,15 @@ type worker struct {
 	lanes   map[string]int
 	busy    int
 	done    []ended
-	// stopping says that what ends from now on was made to.
-	stopping bool
-	wg       sync.WaitGroup
+	// mine are the jobs whose rows say that this worker runs them: from before they are written until their end is.
+	mine map[int64]bool
+	// behind says that there was more work at the last look than slots.
+	behind bool
+	// closed says that nothing more is taken, stopping that what ends from now on was made to.
+	closed, stopping bool
+	wg               sync.WaitGroup
+	finished         chan struct{}
+	launch           func(claimed)
 }
 
 // Work runs jobs until ctx ends; then it takes no more, lets those that run finish within Drain, gives back the rest, and
@@ -93,51 +96,74 @@ func (j *Jobs) Work(ctx context.Context, o WorkerOptions) error {
 	if o.Slots <= 0 || len(o.Queues) == 0 {
 		return errors.New("a worker needs slots and queues")
 	}
-	w := &worker{Jobs: j, WorkerOptions: o, wakes: make(chan struct{}, 1), running: map[Queue]int{}, lanes: map[string]int{}}
+	w := &worker{
+		Jobs: j, WorkerOptions: o, wakes: make(chan struct{}, 1), finished: make(chan struct{}, 1), running: map[Queue]int{}, lanes: map[string]int{}, mine: map[int64]bool{},
+	}
+	jobCtx, stopJobs := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopJobs()
+	w.launch = func(c claimed) { w.run(jobCtx, c) }
 	for n := range j.names {
 		w.names = append(w.names, n)
 	}
 	j.mu.Lock()
 	j.waiting[w.wakes] = true
+	j.workers = append(j.workers, w)
 	j.mu.Unlock()
-	defer func() {
-		j.mu.Lock()
-		delete(j.waiting, w.wakes)
-		j.mu.Unlock()
-	}()
-	return w.loop(ctx)
+	w.loop(ctx)
+	j.mu.Lock()
+	delete(j.waiting, w.wakes)
+	j.workers = slices.DeleteFunc(j.workers, func(other *worker) bool { return other == w })
+	j.mu.Unlock()
+	return w.drain(context.WithoutCancel(ctx), stopJobs)
 }
 
-func (w *worker) loop(ctx context.Context) error {
-	jobCtx, stopJobs := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopJobs()
+func (w *worker) loop(ctx context.Context) {
 	poll := time.NewTicker(pollEvery)
 	defer poll.Stop()
+	var write <-chan time.Time // when the ends of jobs are to be written
 	var rescued time.Time
 	for ctx.Err() == nil {
 		if now := w.Clock.Now(); now.Sub(rescued) >= rescueEvery {
 			rescued = now
-			if err := w.rescue(ctx); err != nil && ctx.Err() == nil {
+			if err := errors.Join(w.rescue(ctx), w.tidy(ctx)); err != nil && ctx.Err() == nil {
 				w.Log.Error("rescuing jobs", "error", err)
 			}
 		}
-		more, err := w.round(ctx, jobCtx)
+		more, err := w.round(ctx)
 		if err != nil && ctx.Err() == nil {
 			w.Log.Error("claiming jobs", "error", err)
 		}
 		if more && err == nil {
 			continue
 		}
-		select {
-		case <-ctx.Done():
-		case <-poll.C:
-		case <-w.wakes:
+		for again := false; !again; {
+			select {
+			case <-ctx.Done():
+				return
+			case <-poll.C:
+				again = true
+			case <-w.wakes:
+				again = true
+			case <-write:
+				write = nil
+				if err := w.settle(ctx); err != nil && ctx.Err() == nil {
+					w.Log.Error("ending jobs", "error", err)
+				}
+			case <-w.finished:
+				wait := w.settleWait()
+				again = wait == 0
+				if write == nil && wait > 0 {
+					write = time.After(wait)
+				}
+			}
 		}
 	}
-	return w.drain(context.WithoutCancel(ctx), stopJobs)
 }
 
 func (w *worker) drain(ctx context.Context, stopJobs func()) error {
+	w.mu.Lock()
+	w.closed = true
+	w.mu.Unlock()
 	finished := make(chan struct{})
 	go func() { w.wg.Wait(); close(finished) }()
 	select {
@@ -159,7 +185,7 @@ func (w *worker) drain(ctx context.Context, stopJobs func()) error {
 }
 
 // round writes the ends of jobs and claims new ones, in one transaction. It reports whether there may be more to do at once.
-func (w *worker) round(ctx, jobCtx context.Context) (more bool, err error) {
+func (w *worker) round(ctx context.Context) (more bool, err error) {
 	w.mu.Lock()
 	free := w.Slots - w.busy
 	pending := len(w.done)
@@ -171,6 +197,7 @@ func (w *worker) round(ctx, jobCtx context.Context) (more bool, err error) {
 		}
 	}
 	if len(ready) == 0 {
+		w.setBehind(free <= 0)
 		if pending == 0 {
 			return false, nil
 		}
@@ -205,10 +232,21 @@ func (w *worker) round(ctx, jobCtx context.Context) (more bool, err error) {
 		w.putDone(ends)
 		return false, err
 	}
+	w.forget(ends)
+	w.setBehind(len(got) >= min(free, claimAtOnce))
 	for _, c := range got {
-		w.start(jobCtx, c)
+		w.mu.Lock()
+		w.hold(c)
+		w.mu.Unlock()
+		w.launch(c)
 	}
 	return len(got) > 0, nil
+}
+
+func (w *worker) setBehind(behind bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.behind = behind
 }
 
 // readyQueues asks each queue's index for a first row, which costs the same however long the queues are.
@@ -327,15 +365,10 @@ func scanClaimed(r db.Row) (claimed, error) {
 	return c, err
 }
 
-func (w *worker) start(ctx context.Context, c claimed) {
-	w.mu.Lock()
-	w.busy++
-	w.running[c.queue]++
-	if c.lane != "" {
-		w.lanes[c.lane]++
-	}
-	w.mu.Unlock()
-	w.wg.Go(func() {
+// run executes a job that is held, in a goroutine of its own.
+func (w *worker) run(ctx context.Context, c claimed) {
+	go func() {
+		defer w.wg.Done()
 		state := &run{id: c.id, worker: w.Process.ID, attempt: c.attempt}
 		began := time.Now()
 		err := w.execute(context.WithValue(ctx, runKey{}, state), c)
@@ -343,25 +376,21 @@ func (w *worker) start(ctx context.Context, c claimed) {
 			w.OnDone(c.name, c.queue, time.Since(began), err)
 		}
 		w.mu.Lock()
-		w.busy--
-		w.running[c.queue]--
-		if c.lane != "" {
-			if w.lanes[c.lane]--; w.lanes[c.lane] == 0 {
-				delete(w.lanes, c.lane)
-			}
-		}
+		w.letGo(c)
 		if err != nil && w.stopping {
 			err = Later(0, err) // stopped, not failed
 		}
-		if !state.completed && !errors.Is(err, ErrFenced) {
+		if state.completed || errors.Is(err, ErrFenced) {
+			delete(w.mine, c.id)
+		} else {
 			w.done = append(w.done, ended{c, err})
 		}
 		w.mu.Unlock()
 		select {
-		case w.wakes <- struct{}{}:
+		case w.finished <- struct{}{}:
 		default:
 		}
-	})
+	}()
 }
 
 // execute runs one job within its deadline. A panic is a failure of that job alone.
@@ -379,86 +408,4 @@ func (w *worker) execute(ctx context.Context, c claimed) (err error) {
 		return Dead(errors.New("its worker died during each attempt"))
 	}
 	return r.run(ctx, c.args)
-}
-
-func (w *worker) takeDone() []ended {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	d := w.done
-	w.done = nil
-	return d
-}
-
-func (w *worker) putDone(d []ended) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.done = append(d, w.done...)
-}
-
-// settle writes the ends of jobs when there is nothing to claim.
-func (w *worker) settle(ctx context.Context) error {
-	ends := w.takeDone()
-	if len(ends) == 0 {
-		return nil
-	}
-	err := w.DB.Write(ctx, func(tx *db.Tx) error { return w.writeEnds(ctx, tx, ends) })
-	if err != nil {
-		w.putDone(ends)
-		return fmt.Errorf("writing the ends of jobs: %w", err)
-	}
-	return nil
-}
-
-func (w *worker) writeEnds(ctx context.Context, tx *db.Tx, ends []ended) error {
-	var good []int64
-	var bad [][]any
-	now := w.Clock.Now()
-	for _, e := range ends {
-		if e.err == nil {
-			good = append(good, e.id)
-			continue
-		}
-		state, due, attempt, key := w.verdict(e, now)
-		bad = append(bad, []any{state, due.UnixMilli(), attempt, clip(e.err.Error()), key, e.id, w.Process.ID, e.attempt})
-	}
-	if len(good) > 0 {
-		if _, err := tx.Exec(ctx, "DELETE FROM jobs WHERE id = ANY($1) AND worker = $2 AND state = 1", db.Array(good), w.Process.ID); err != nil {
-			return err
-		}
-	}
-	_, err := tx.ExecMany(ctx, `UPDATE jobs SET state = $1, run_at = $2, attempt = $3, last_error = $4, worker = 0,
-  unique_key = CASE WHEN $5 THEN '' ELSE unique_key END
-WHERE id = $6 AND worker = $7 AND attempt = $8 AND state = 1`, bad)
-	return err
-}
-
-// verdict decides what becomes of a job that failed: another attempt, or dead (and then no longer in the way of its key).
-func (w *worker) verdict(e ended, now time.Time) (state int64, due time.Time, attempt int64, dropKey bool) {
-	r := w.Jobs.names[e.name]
-	var d dead
-	var l later
-	switch {
-	case errors.As(e.err, &l):
-		return 0, now.Add(l.wait), e.attempt - 1, false
-	case errors.As(e.err, &d), int(e.attempt) >= r.policy.Attempts:
-		w.Log.Warn("job is dead", "job", e.name, "id", e.id, "attempts", e.attempt, "error", clip(e.err.Error()))
-		return 2, now, e.attempt, true
-	default:
-		return 0, now.Add(r.policy.Backoff(int(e.attempt))), e.attempt, false
-	}
-}
-
-func clip(s string) string {
-	if len(s) > maxError {
-		return s[:maxError]
-	}
-	return s
-}
-
-// Backoff is the wait after a failed attempt: attempt⁴ seconds, and jitter so that what failed together is not tried
-// together again (the curve that Mastodon's admins know from Sidekiq).
-func Backoff(attempt int) time.Duration {
-	a := min(attempt, 16)
-	base := time.Duration(a*a*a*a+5) * time.Second
-	return base + rand.N(base/4+10*time.Second)
 }
