@@ -203,7 +203,9 @@ func TestWhoIsNotListenedTo(t *testing.T) {
 			mention(a)
 		}
 		w.expect(t, "after", ann, "mention fine, mention quiet")
-		w.Receive(fine, "<p>@ann @blocked</p>", func(in *statuses.Incoming) { in.Mentions = []statuses.Mention{{AccountID: ann.ID}, {AccountID: blocked.ID}} })
+		w.Receive(fine, "<p>@ann @blocked</p>", func(in *statuses.Incoming) {
+			in.Mentions = []statuses.Mention{{AccountID: ann.ID}, {AccountID: blocked.ID}}
+		})
 		w.expect(t, "a mention beside somebody blocked", ann, "mention fine, mention quiet")
 		w.Clock.Advance(2 * time.Hour)
 		w.expect(t, "a mute that ended shows again what came before it", ann, "mention fine, mention quiet, mention muted")
@@ -258,7 +260,9 @@ func TestFollowersWhoAskedRequestsAndPolls(t *testing.T) {
 		}
 		w.expect(t, "a request granted", ann, "follow cid, follow ben")
 
-		poll := w.Post(cid, "tea?", func(d *statuses.Draft) { d.Poll = &statuses.PollDraft{Options: []string{"yes", "no"}, ExpiresIn: time.Hour} })
+		poll := w.Post(cid, "tea?", func(d *statuses.Draft) {
+			d.Poll = &statuses.PollDraft{Options: []string{"yes", "no"}, ExpiresIn: time.Hour}
+		})
 		ok[*statuses.Poll](t)(w.World.Statuses.Vote(w.ctx, ben, poll.PollID, []int{0}, ""))
 		w.expect(t, "a running poll", cid, "mention ann")
 		w.Clock.Advance(2 * time.Hour)

@@ -79,23 +79,12 @@ func (s *Service) Recall(ctx context.Context, q db.Q, viewer accounts.ID, list [
 	if q != db.Q(s.DB) {
 		return s.Load(ctx, q, viewer, list)
 	}
-	posts, err := s.recallPosts(ctx, list)
+	posts, people, acts, err := s.seen(ctx, viewer, list)
 	if err != nil {
-		return nil, err
-	}
-	authors := make([]accounts.ID, 0, len(posts))
-	for _, c := range posts {
-		authors = append(authors, c.AccountID)
-	}
-	people, err := s.Accounts.Recall(ctx, s.DB, authors)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.hideFrom(ctx, viewer, posts, people); err != nil {
 		return nil, err
 	}
 	p := &Parts{Statuses: make(map[ID]*Status, len(posts)), Accounts: map[accounts.ID]*accounts.Account{}, Mentions: map[ID][]Mention{}, Tags: map[ID][]Tag{},
-		Media: map[ID][]media.Attachment{}, Apps: map[int64]App{}, Viewer: map[ID]Viewer{}}
+		Media: map[ID][]media.Attachment{}, Apps: map[int64]App{}, Viewer: acts}
 	var polls []int64
 	for id, c := range posts {
 		p.Statuses[id], p.Accounts[c.AccountID] = &c.Status, people[c.AccountID]
@@ -109,13 +98,60 @@ func (s *Service) Recall(ctx context.Context, q db.Q, viewer accounts.ID, list [
 			polls = append(polls, c.PollID)
 		}
 	}
-	if p.Polls, err = s.Polls(ctx, s.DB, viewer, polls); err != nil {
+	p.Polls, err = s.Polls(ctx, s.DB, viewer, polls)
+	return p, err
+}
+
+// seen gives the posts that a viewer may see, those boosted in them too, their authors, and what the viewer did with posts.
+func (s *Service) seen(ctx context.Context, viewer accounts.ID, list []ID) (map[ID]*copied, map[accounts.ID]*accounts.Account, map[ID]Viewer, error) {
+	posts, err := s.recallPosts(ctx, list)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	authors := make([]accounts.ID, 0, len(posts))
+	for _, c := range posts {
+		authors = append(authors, c.AccountID)
+	}
+	people, err := s.Accounts.Recall(ctx, s.DB, authors)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	between, acts, err := s.viewing(ctx, viewer, posts, people)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	for id, c := range posts {
+		author := people[c.AccountID]
+		if author == nil || author.Suspended() || !c.seenBy(viewer, between[c.AccountID]) {
+			delete(posts, id)
+		}
+	}
+	for id, c := range posts {
+		if c.Reblog() && posts[c.ReblogOfID] == nil {
+			delete(posts, id)
+		}
+	}
+	return posts, people, acts, nil
+}
+
+// recallGlances is Glance from memory.
+func (s *Service) recallGlances(ctx context.Context, viewer accounts.ID, list []ID) (map[ID]*Glance, error) {
+	posts, people, acts, err := s.seen(ctx, viewer, list)
+	if err != nil {
 		return nil, err
 	}
-	if viewer != 0 {
-		p.Viewer, err = s.actsOf(ctx, viewer, posts)
+	all := make([]Glance, 0, len(posts))
+	out := make(map[ID]*Glance, len(posts))
+	for id, c := range posts {
+		author := people[c.AccountID]
+		all = append(all, Glance{
+			ID: id, AccountID: c.AccountID, ReblogOfID: c.ReblogOfID, EditedAt: db.Ms(c.EditedAt), Sensitive: c.Sensitive, Visibility: c.Visibility,
+			RepliesCount: c.RepliesCount, ReblogsCount: c.ReblogsCount, FavouritesCount: c.FavouritesCount, Viewer: acts[id],
+			Author: VersionOf(author), Sensitized: !author.SensitizedAt.IsZero(),
+		})
+		out[id] = &all[len(all)-1]
 	}
-	return p, err
+	return out, nil
 }
 
 func put[V any](into map[ID][]V, id ID, list []V) {
@@ -170,33 +206,6 @@ WHERE (s.id = ANY($1) OR s.id IN (SELECT x.reblog_of_id FROM statuses x WHERE x.
 	return out, nil
 }
 
-// hideFrom takes out what a viewer may not see: the rule of visible, decided in memory.
-func (s *Service) hideFrom(ctx context.Context, viewer accounts.ID, posts map[ID]*copied, people map[accounts.ID]*accounts.Account) error {
-	var between map[accounts.ID]access
-	if viewer != 0 {
-		authors := make([]accounts.ID, 0, len(people))
-		for id := range people {
-			authors = append(authors, id)
-		}
-		var err error
-		if between, err = s.accessOf(ctx, viewer, authors); err != nil {
-			return err
-		}
-	}
-	for id, c := range posts {
-		author := people[c.AccountID]
-		if author == nil || author.Suspended() || !c.seenBy(viewer, between[c.AccountID]) {
-			delete(posts, id)
-		}
-	}
-	for id, c := range posts {
-		if c.Reblog() && posts[c.ReblogOfID] == nil {
-			delete(posts, id)
-		}
-	}
-	return nil
-}
-
 // seenBy reports whether a viewer may see a post that is not deleted, of an author who is not suspended.
 func (c *copied) seenBy(viewer accounts.ID, between access) bool {
 	if viewer != 0 && c.AccountID == viewer || c.Visibility <= Unlisted && !between.blocked || c.Visibility == Private && between.follows {
@@ -205,88 +214,73 @@ func (c *copied) seenBy(viewer accounts.ID, between access) bool {
 	return viewer != 0 && slices.ContainsFunc(c.mentions, func(m Mention) bool { return m.AccountID == viewer })
 }
 
-// known gives what is kept of a viewer by key, and reads the rest. load answers for every key that it is asked for.
-func known[K ~int64, V any](m *memo.Map[accounts.ID, map[K]V], viewer accounts.ID, keys []K, load func([]K) (map[K]V, error)) (map[K]V, error) {
-	all, mark := m.Get([]accounts.ID{viewer})
-	have := all[viewer]
-	missing := memo.Missing(keys, have)
-	if len(missing) == 0 {
-		return have, nil
+// viewing gives what authors and a viewer are to each other, and what the viewer did with posts: from memory, and the rest in one
+// statement.
+func (s *Service) viewing(ctx context.Context, viewer accounts.ID, posts map[ID]*copied, people map[accounts.ID]*accounts.Account) (map[accounts.ID]access, map[ID]Viewer, error) {
+	if viewer == 0 {
+		return nil, map[ID]Viewer{}, nil
 	}
-	read, err := load(missing)
-	if err != nil {
-		return nil, err
+	between, noAuthors, keepBetween := known(s.copies.access, viewer, people)
+	acts, noPosts, keepActs := known(s.copies.acts, viewer, posts)
+	if len(noAuthors)+len(noPosts) == 0 {
+		return between, acts, nil
 	}
-	if len(have) < maxKnown {
-		maps.Copy(read, have)
-	} else {
-		for _, k := range keys {
-			if v, ok := have[k]; ok {
-				read[k] = v
-			}
-		}
-	}
-	m.Put(mark, map[accounts.ID]map[K]V{viewer: read})
-	return read, nil
-}
-
-// accessOf tells what a viewer and authors are to each other.
-func (s *Service) accessOf(ctx context.Context, viewer accounts.ID, authors []accounts.ID) (map[accounts.ID]access, error) {
-	return known(s.copies.access, viewer, authors, func(missing []accounts.ID) (map[accounts.ID]access, error) {
-		out := make(map[accounts.ID]access, len(missing))
-		for _, id := range missing {
-			out[id] = access{}
-		}
-		rows, err := s.DB.Query(ctx, `SELECT 0, account_id FROM blocks WHERE target_account_id = $1 AND account_id = ANY($2)
-UNION ALL SELECT 1, target_account_id FROM follows WHERE account_id = $1 AND target_account_id = ANY($2)`, viewer, db.Array(missing))
-		if err != nil {
-			return nil, fmt.Errorf("loading blocks and follows: %w", err)
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var what int64
-			var id accounts.ID
-			if err := rows.Scan(&what, &id); err != nil {
-				return nil, err
-			}
-			a := out[id]
-			a.blocked, a.follows = a.blocked || what == 0, a.follows || what == 1
-			out[id] = a
-		}
-		return out, rows.Err()
-	})
-}
-
-// actsOf tells what a viewer did with posts.
-func (s *Service) actsOf(ctx context.Context, viewer accounts.ID, posts map[ID]*copied) (map[ID]Viewer, error) {
-	list := make([]ID, 0, len(posts))
-	for id := range posts {
-		list = append(list, id)
-	}
-	return known(s.copies.acts, viewer, list, func(missing []ID) (map[ID]Viewer, error) {
-		out := make(map[ID]Viewer, len(missing))
-		for _, id := range missing {
-			out[id] = Viewer{}
-		}
-		rows, err := s.DB.Query(ctx, `SELECT 0, status_id FROM favourites WHERE account_id = $1 AND status_id = ANY($2)
+	rows, err := s.DB.Query(ctx, `SELECT 0, status_id FROM favourites WHERE account_id = $1 AND status_id = ANY($2)
 UNION ALL SELECT 1, reblog_of_id FROM statuses WHERE reblog_of_id = ANY($2) AND reblog_of_id <> 0 AND account_id = $1 AND deleted_at = 0
 UNION ALL SELECT 2, status_id FROM bookmarks WHERE account_id = $1 AND status_id = ANY($2)
 UNION ALL SELECT 3, s.id FROM conversation_mutes m JOIN statuses s ON s.conversation_id = m.conversation_id WHERE m.account_id = $1 AND s.id = ANY($2)
-UNION ALL SELECT 4, status_id FROM status_pins WHERE account_id = $1 AND status_id = ANY($2)`, viewer, db.Array(missing))
-		if err != nil {
-			return nil, fmt.Errorf("loading what the viewer did: %w", err)
+UNION ALL SELECT 4, status_id FROM status_pins WHERE account_id = $1 AND status_id = ANY($2)
+UNION ALL SELECT 5, account_id FROM blocks WHERE target_account_id = $1 AND account_id = ANY($3)
+UNION ALL SELECT 6, target_account_id FROM follows WHERE account_id = $1 AND target_account_id = ANY($3)`, viewer, db.Array(noPosts), db.Array(noAuthors))
+	if err != nil {
+		return nil, nil, fmt.Errorf("loading what the viewer did: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var what, id int64
+		if err := rows.Scan(&what, &id); err != nil {
+			return nil, nil, err
 		}
-		defer rows.Close()
-		for rows.Next() {
-			var what int64
-			var id ID
-			if err := rows.Scan(&what, &id); err != nil {
-				return nil, err
-			}
-			v := out[id]
-			*[]*bool{&v.Favourited, &v.Reblogged, &v.Bookmarked, &v.Muted, &v.Pinned}[what] = true
-			out[id] = v
+		if what >= 5 {
+			a := between[accounts.ID(id)]
+			a.blocked, a.follows = a.blocked || what == 5, a.follows || what == 6
+			between[accounts.ID(id)] = a
+			continue
 		}
-		return out, rows.Err()
-	})
+		v := acts[ID(id)]
+		*[]*bool{&v.Favourited, &v.Reblogged, &v.Bookmarked, &v.Muted, &v.Pinned}[what] = true
+		acts[ID(id)] = v
+	}
+	if err := rows.Err(); err != nil {
+		return nil, nil, fmt.Errorf("loading what the viewer did: %w", err)
+	}
+	keepBetween()
+	keepActs()
+	return between, acts, nil
+}
+
+// known gives what is kept of a viewer by key. When something of what is asked for is missing, it gives a new map in which that
+// is to be entered, the keys that are missing, and what keeps the map then.
+func known[K ~int64, V, A any](m *memo.Map[accounts.ID, map[K]V], viewer accounts.ID, asked map[K]A) (have map[K]V, missing []K, keep func()) {
+	all, mark := m.Get([]accounts.ID{viewer})
+	have = all[viewer]
+	for k := range asked {
+		if _, ok := have[k]; !ok {
+			missing = append(missing, k)
+		}
+	}
+	if len(missing) == 0 {
+		return have, nil, func() {}
+	}
+	next := make(map[K]V, len(asked)+len(have))
+	for k, v := range have {
+		if _, ok := asked[k]; ok || len(have) < maxKnown {
+			next[k] = v
+		}
+	}
+	for _, k := range missing {
+		var none V
+		next[k] = none
+	}
+	return next, missing, func() { m.Put(mark, map[accounts.ID]map[K]V{viewer: next}) }
 }

@@ -37,7 +37,9 @@ func TestWorkStartsWithTheCommit(t *testing.T) {
 		until(t, "what is done is gone", func() bool { return len(r.rows()) == 0 })
 		boom := errors.New("boom")
 		for range 20 { // more often than there are slots
-			if err := d.Write(bg, func(tx *db.Tx) error { return errors.Join(r.Emit(bg, tx, posted{ID: 2}, posted{ID: 2, Host: "k"}), boom) }); !errors.Is(err, boom) {
+			if err := d.Write(bg, func(tx *db.Tx) error {
+				return errors.Join(r.Emit(bg, tx, posted{ID: 2}, posted{ID: 2, Host: "k"}), boom)
+			}); !errors.Is(err, boom) {
 				t.Fatal(err)
 			}
 		}
