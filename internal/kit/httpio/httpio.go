@@ -102,6 +102,20 @@ var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // maxPooled keeps a rare large answer from staying in memory.
 const maxPooled = 1 << 20
 
+// Buffered lends f an empty buffer, and keeps the one that f gives back for others: nobody may hold on to it.
+func Buffered(f func(buffer []byte) ([]byte, error)) error {
+	b := buffers.Get().(*bytes.Buffer)
+	b.Reset()
+	used, err := f(b.AvailableBuffer())
+	if cap(used) <= maxPooled {
+		if cap(used) > b.Cap() {
+			b = bytes.NewBuffer(used)
+		}
+		buffers.Put(b)
+	}
+	return err
+}
+
 // Encode is JSON as the API writes it: without HTML escapes.
 func Encode(v any, use func([]byte) error) error {
 	b := buffers.Get().(*bytes.Buffer)

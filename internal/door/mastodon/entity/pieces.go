@@ -74,6 +74,11 @@ type page struct {
 // List is Statuses as JSON, for the timelines that are asked for most: what is the same for all viewers is rendered once and
 // kept, so that a page that was seen of late takes one statement.
 func (r *Renderer) List(ctx context.Context, q db.Q, viewer accounts.ID, order []statuses.ID, filterContext string) ([]byte, error) {
+	return r.AppendList(ctx, q, nil, viewer, order, filterContext)
+}
+
+// AppendList is List for a caller who has a buffer to write into.
+func (r *Renderer) AppendList(ctx context.Context, q db.Q, out []byte, viewer accounts.ID, order []statuses.ID, filterContext string) ([]byte, error) {
 	p := &page{Renderer: r, viewer: viewer, place: filterContext, bodies: make(map[statuses.ID]*bodyPiece, len(order)), people: make(map[accounts.ID]*personPiece, len(order)),
 		polls: map[int64]*statuses.Poll{}}
 	if err := p.look(ctx, q, order); err != nil {
@@ -82,11 +87,11 @@ func (r *Renderer) List(ctx context.Context, q db.Q, viewer accounts.ID, order [
 	if err := p.fetch(ctx, q); err != nil {
 		return nil, err
 	}
-	out := make([]byte, 0, 1024+len(order)*4096)
 	out = append(out, '[')
+	start := len(out)
 	for _, id := range order {
 		before := len(out)
-		if before > 1 {
+		if before > start {
 			out = append(out, ',')
 		}
 		more, ok, err := p.status(out, id, false)

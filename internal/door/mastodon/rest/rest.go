@@ -79,11 +79,13 @@ func raw(w http.ResponseWriter, b []byte) error {
 
 // posts answers with posts as the viewer sees them.
 func (a *API) posts(w http.ResponseWriter, r *api.Request, page []statuses.ID) error {
-	list, err := a.Render.List(r.Context(), a.DB, r.Viewer(), page, "")
-	if err != nil {
-		return err
-	}
-	return raw(w, list)
+	return httpio.Buffered(func(buffer []byte) ([]byte, error) {
+		list, err := a.Render.AppendList(r.Context(), a.DB, buffer, r.Viewer(), page, "")
+		if err != nil {
+			return buffer, err
+		}
+		return list, raw(w, list)
+	})
 }
 
 // empty is the answer of acts that have nothing to show.
