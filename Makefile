@@ -58,7 +58,7 @@ web: $(if $(WEB),$(WEBBUILT)) ## build the client into web/dist, where Go embeds
 docs: ## write the docs that list things (routes, settings, events, metrics) anew
 	go test ./internal/app/... -run Docs -update
 
-test-deps: test/clients/node_modules/.package-lock.json test/peers/node_modules/.package-lock.json # what others wrote, for the end-to-end tests
+test-deps: test/browser/node_modules/.package-lock.json test/clients/node_modules/.package-lock.json test/peers/node_modules/.package-lock.json # what others wrote, for the end-to-end tests
 
 $(WEBBUILT): $(WEBFILES) web/node_modules/.package-lock.json
 	@mkdir -p bin

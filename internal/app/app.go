@@ -15,6 +15,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/settings"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/door/activitypub"
+	"github.com/gomph/gomph/internal/kit/blob"
 	"github.com/gomph/gomph/internal/kit/metric"
 )
 
@@ -46,6 +47,7 @@ type App struct {
 	Feeds         *feeds.Service
 	Notifications *notifications.Service
 	Federation    *activitypub.Server
+	files         blob.Store
 	doors         doors
 	jobRuns       *metric.Histogram
 	jobFailures   *metric.Counter

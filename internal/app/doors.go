@@ -16,6 +16,7 @@ import (
 	"github.com/gomph/gomph/internal/door/mastodon/entity"
 	"github.com/gomph/gomph/internal/door/mastodon/oauth"
 	"github.com/gomph/gomph/internal/door/mastodon/rest"
+	"github.com/gomph/gomph/internal/door/mastodon/stream"
 	"github.com/gomph/gomph/internal/door/site"
 	"github.com/gomph/gomph/internal/kit/blob"
 	"github.com/gomph/gomph/internal/kit/config"
@@ -31,6 +32,7 @@ type doors struct {
 	rest   *rest.API
 	oauth  *oauth.Server
 	site   *site.Server
+	stream *stream.Server
 	mailer *mailer.Mailer
 	api    api.Deps
 }
@@ -48,6 +50,7 @@ func (a *App) buildDoors() error {
 	if err != nil {
 		return err
 	}
+	a.files = files
 	d := &a.doors
 	d.mailer = mailer.New(mailer.Deps{DB: a.DB, Site: a.Site, Settings: a.Settings, Accounts: a.Accounts, Access: a.Access, Sender: sender})
 	d.render = entity.New(entity.Deps{
@@ -71,6 +74,10 @@ func (a *App) buildDoors() error {
 	if err != nil {
 		return err
 	}
+	d.stream = stream.New(stream.Deps{
+		DB: a.DB, Clock: a.Clock, Bus: a.Bus, Auth: a.Access, Relations: a.Relations, Filters: a.Filters, Log: a.Log, Metrics: a.Metrics,
+		Renderer: &stream.Entities{DB: a.DB, Render: d.render, Statuses: a.Statuses, Notifications: a.Notifications, Feeds: a.Feeds},
+	})
 	d.oauth = oauth.New(oauth.Deps{Pages: d.site, DB: a.DB, Clock: a.Clock, Site: a.Site, Access: a.Access, Log: a.Log, ClientAddr: addr, Asset: d.render.Asset})
 	return nil
 }
@@ -88,6 +95,21 @@ func (a *App) serveHTTP(ctx context.Context, p Plan) error {
 	}
 	r.Get("/health", health)
 	r.Get("/health/ready", a.ready)
+	var drain func(context.Context)
+	if p.has("streaming") {
+		r.Handle("/api/v1/streaming", a.doors.stream)
+		r.Handle("/api/v1/streaming/*", a.doors.stream)
+		// The hub outlives ctx, so that a drain can spread its goodbyes.
+		own, stop := context.WithCancel(context.WithoutCancel(ctx))
+		defer stop()
+		ended := make(chan error, 1)
+		go func() { ended <- a.doors.stream.Run(own) }()
+		drain = func(ctx context.Context) {
+			a.doors.stream.Drain(ctx)
+			stop()
+			<-ended
+		}
+	}
 	if p.has("web") {
 		a.Federation.Mount(r)
 		a.doors.rest.MountFiles(r)
@@ -95,7 +117,7 @@ func (a *App) serveHTTP(ctx context.Context, p Plan) error {
 		a.doors.oauth.Mount(r)
 		a.doors.site.Mount(r)
 	}
-	return a.serve(ctx, r, nil)
+	return a.serve(ctx, r, drain)
 }
 
 // fileURL is the address of a stored file.

@@ -25,7 +25,9 @@ var (
 	pulls = jobs.Policy{Queue: jobs.Pull, Attempts: 3, Deadline: 2 * time.Minute}
 	// afterwards lets the other reactions to a deletion run before the rows go.
 	afterwards = jobs.Policy{Queue: jobs.Default, Delay: time.Hour}
-	recurring  = jobs.Policy{Queue: jobs.Scheduler, Attempts: 3, Deadline: 10 * time.Minute}
+	// onceMore runs when every batch that was under way has ended.
+	onceMore  = jobs.Policy{Queue: jobs.Default, Delay: 6 * time.Minute}
+	recurring = jobs.Policy{Queue: jobs.Scheduler, Attempts: 3, Deadline: 10 * time.Minute}
 	// votesGather sends the votes of some minutes as one update (Mastodon: three minutes).
 	votesGather = jobs.Policy{Queue: jobs.Default, Delay: 3 * time.Minute, Deadline: 5 * time.Minute}
 )
@@ -107,6 +109,11 @@ func (a *App) onRelations() {
 	jobs.On(j, "feeds.domain_blocked", onDefault, a.Feeds.DomainBlocked)
 	jobs.On(j, "relations.sever_domain", fanOut, a.Relations.SeverDomain)
 	jobs.On(j, "feeds.list_changed", onDefault, a.Feeds.ListChanged)
+	// A batch that read the old relations may push after the lists were dropped; these drop them once more.
+	jobs.On(j, "feeds.unfollowed_again", onceMore, a.Feeds.Unfollowed, jobs.When(func(e relations.Unfollowed) bool { return e.ByLocal }))
+	jobs.On(j, "feeds.blocked_again", onceMore, a.Feeds.Blocked)
+	jobs.On(j, "feeds.muted_again", onceMore, a.Feeds.Muted)
+	jobs.On(j, "feeds.domain_blocked_again", onceMore, a.Feeds.DomainBlocked)
 }
 
 // onCommands: work that is asked for by name.
@@ -120,6 +127,7 @@ func (a *App) onCommands() {
 	jobs.On(j, "activitypub.fetch_replies", pulls, fed.FetchReplies, jobs.Unique(activitypub.RepliesWanted.Key))
 	jobs.On(j, "activitypub.move_followers", pulls, fed.MoveFollowers)
 	jobs.On(j, "activitypub.purge_status", afterwards, fed.PurgeStatus)
+	jobs.On(j, "media.sweep", recurring, func(ctx context.Context, _ SweepMediaDue) error { return a.Media.Sweep(ctx, a.files) })
 	jobs.On(j, "access.clean_up", recurring, a.Access.CleanUp)
 	jobs.On(j, "relations.expire_mutes", recurring, func(ctx context.Context, _ ExpireMutesDue) error { return a.Relations.ExpireMutes(ctx, 1000) })
 	jobs.On(j, "statuses.forget_keys", recurring, func(ctx context.Context, _ ForgetKeysDue) error { return a.Statuses.ForgetKeys(ctx) })

@@ -19,9 +19,16 @@ type ExpireMutesDue struct{}
 // Kind names the event.
 func (ExpireMutesDue) Kind() string { return "app.expire_mutes_due" }
 
+// SweepMediaDue asks for files to be removed that belong to nothing.
+type SweepMediaDue struct{}
+
+// Kind names the event.
+func (SweepMediaDue) Kind() string { return "app.sweep_media_due" }
+
 // schedule is all that comes again and again.
 var schedule = []jobs.Recurring{
 	{Name: "access.clean_up", Every: 24 * time.Hour, Event: access.CleanUpDue{}},
+	{Name: "media.sweep", Every: time.Hour, Event: SweepMediaDue{}},
 	{Name: "relations.expire_mutes", Every: time.Minute, Event: ExpireMutesDue{}},
 	{Name: "statuses.forget_keys", Every: time.Hour, Event: ForgetKeysDue{}},
 }

@@ -57,28 +57,36 @@ func runScript(t testing.TB, folder, script string, env ...string) {
 // interpreter returns what runs a script. Like a missing service, a missing one is skipped by developers and fatal in CI.
 func interpreter(t testing.TB, folder, script string) string {
 	t.Helper()
-	lacks := func(what string) {
-		t.Helper()
-		if os.Getenv("CI") != "" || os.Getenv("GOMPH_TEST_ALL") != "" {
-			t.Fatal(what)
-		}
-		t.Skip(what)
-	}
 	if strings.HasSuffix(script, ".py") {
 		const python = "/usr/bin/python3" // Debian's, which has Debian's libraries
 		if exec.Command(python, "-c", "import mastodon, toot").Run() != nil {
-			lacks("toot and Mastodon.py are not installed; scripts/install-deps installs them")
+			lacks(t, "toot and Mastodon.py are not installed; scripts/install-deps installs them")
 		}
 		return python
 	}
 	node, err := exec.LookPath("node")
 	if err != nil {
-		lacks("node is not installed")
+		lacks(t, "node is not installed")
 	}
-	if _, err := os.Stat(filepath.Join(folder, "node_modules")); err != nil {
-		lacks("the packages of " + folder + " are not installed; make test-deps installs them")
-	}
+	need(t, filepath.Join(folder, "node_modules"), "the packages of "+folder+" are not installed; make test-deps installs them")
 	return node
+}
+
+// lacks ends a test that needs what is not on this machine.
+func lacks(t testing.TB, what string) {
+	t.Helper()
+	if os.Getenv("CI") != "" || os.Getenv("GOMPH_TEST_ALL") != "" {
+		t.Fatal(what)
+	}
+	t.Skip(what)
+}
+
+// need ends a test unless a file or folder is there.
+func need(t testing.TB, path, otherwise string) {
+	t.Helper()
+	if _, err := os.Stat(path); err != nil {
+		lacks(t, otherwise)
+	}
 }
 
 // Peer is a small server of another make, on the Fedify library; test/peers/fedify tells what it can do.

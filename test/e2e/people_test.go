@@ -131,7 +131,9 @@ func signUpByApp(t *testing.T, s *Server, app App, mailbox *services.Mailbox) {
 	if got := s.Do("GET", Home, token.AccessToken, nil).Want(403).Error(); !strings.Contains(got, "confirmed") {
 		t.Errorf("before the address is confirmed: %q", got)
 	}
-	s.Browser().Open(confirmation(t, s, mailbox.Next(t), "newbie@people.example"))
+	if page := s.Browser().Open(confirmation(t, s, mailbox.Next(t), "newbie@people.example")); page.Status != 200 || strings.Contains(page.Body, "not work") {
+		t.Errorf("confirming leads to %s, %d: %s", page.URL, page.Status, page.Body)
+	}
 	s.Do("GET", Home, token.AccessToken, nil).Want(200)
 	post := Person{Account: Account{Name: "newbie"}, Server: s, Token: token.AccessToken}.Write("here I am")
 	if post.Account.Acct != "newbie" {
@@ -145,7 +147,7 @@ func confirmation(t *testing.T, s *Server, mail services.Message, to string) str
 	if len(mail.To) != 1 || mail.To[0] != to {
 		t.Fatalf("the mail goes to %v, not to %s", mail.To, to)
 	}
-	text := strings.NewReplacer("=\r\n", "", "=3D", "=", "&amp;", "&").Replace(string(mail.Raw))
+	text := strings.NewReplacer("=\r\n", "", "=\n", "", "=3D", "=", "&amp;", "&").Replace(string(mail.Raw))
 	found := regexp.MustCompile(regexp.QuoteMeta(s.URL) + `/auth/confirmation[^\s"<>]*`).FindString(text)
 	if found == "" {
 		t.Fatalf("no address to confirm by: %s", text)

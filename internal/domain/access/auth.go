@@ -208,13 +208,12 @@ func (s *Service) Authenticate(ctx context.Context, bearer string) (*Token, *Use
 	if e.user == nil {
 		return e.token, nil, nil, nil
 	}
-	found, err := s.Accounts.Recall(ctx, s.DB, []accounts.ID{e.token.AccountID})
+	account, err := s.Accounts.ByID(ctx, s.DB, e.token.AccountID)
+	if errs.IsNotFound(err) {
+		return nil, nil, nil, errToken()
+	}
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("authenticating: %w", err)
-	}
-	account := found[e.token.AccountID]
-	if account == nil {
-		return nil, nil, nil, errToken()
 	}
 	s.active(ctx, e.user)
 	return e.token, e.user, account, nil

@@ -10,7 +10,6 @@ import (
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/ids"
 	"github.com/gomph/gomph/internal/kit/jobs"
-	"github.com/gomph/gomph/internal/kit/memo"
 )
 
 // ID names an account.
@@ -108,13 +107,10 @@ type Deps struct {
 }
 
 // Service reads and writes accounts.
-type Service struct {
-	Deps
-	copies *memo.Map[ID, *Account]
-}
+type Service struct{ Deps }
 
 // New makes the service.
-func New(d Deps) *Service { return &Service{d, newCopies(d)} }
+func New(d Deps) *Service { return &Service{d} }
 
 // ProfileUpdated says that an account's profile or keys changed.
 type ProfileUpdated struct {

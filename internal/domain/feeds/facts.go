@@ -17,8 +17,8 @@ func (s *Service) posts(ctx context.Context, q db.Q, list []statuses.ID, deleted
 	if deleted {
 		gone = ""
 	}
-	rows, err := db.All(ctx, q, scanPost, `SELECT s.id, s.account_id, s.visibility, s.language, s.in_reply_to_id <> 0 OR s.in_reply_to_uri <> '', s.in_reply_to_account_id,
-  s.reblog_of_id, COALESCE(o.account_id, 0), COALESCE(b.domain, '')
+	rows, err := db.All(ctx, q, scanPost, `SELECT s.id, s.account_id, s.visibility, s.language, s.in_reply_to_id <> 0 OR s.in_reply_to_account_id <> 0 OR s.in_reply_to_uri <> '', s.in_reply_to_account_id,
+  s.reblog_of_id, s.edited_at, COALESCE(o.account_id, 0), COALESCE(b.domain, '')
 FROM statuses s JOIN accounts a ON a.id = s.account_id LEFT JOIN statuses o ON o.id = s.reblog_of_id AND s.reblog_of_id <> 0 LEFT JOIN accounts b ON b.id = o.account_id
 WHERE s.id = ANY($1) AND a.suspended_at = 0`+gone, db.Array(list))
 	if err != nil {
@@ -49,7 +49,7 @@ WHERE s.id = ANY($1) AND a.suspended_at = 0`+gone, db.Array(list))
 
 func scanPost(r db.Row) (*post, error) {
 	var p post
-	err := r.Scan(&p.id, &p.author, &p.visibility, &p.language, &p.answers, &p.replyTo, &p.original, &p.originalAuthor, &p.originalDomain)
+	err := r.Scan(&p.id, &p.author, &p.visibility, &p.language, &p.answers, &p.replyTo, &p.original, &p.edited, &p.originalAuthor, &p.originalDomain)
 	return &p, err
 }
 

@@ -96,20 +96,22 @@ func DirectChannel(id accounts.ID) string { return "direct:" + ids.Format(id) }
 // Message is a live message about a post. On home and list channels the receiver's rules have been applied; on the public one
 // the fields after Of say what a reader needs to decide.
 type Message struct {
-	Event string `json:"event"`
-	ID    int64  `json:"id,string"`
+	Event string
+	ID    int64
 	// Of is the boosted post.
-	Of int64 `json:"of,string,omitempty"`
+	Of int64
+	// At is when the post was edited, in milliseconds: with the ID it names one state of the post.
+	At int64
 
-	Author accounts.ID `json:"author,string,omitempty"`
-	Domain string      `json:"domain,omitempty"`
+	Author accounts.ID
+	Domain string
 	// People are mentioned.
-	People   []accounts.ID `json:"people,omitempty"`
-	Local    bool          `json:"local,omitempty"`
-	Media    bool          `json:"media,omitempty"`
-	Reply    bool          `json:"reply,omitempty"`
-	Language string        `json:"language,omitempty"`
-	Tags     []string      `json:"tags,omitempty"`
+	People   []accounts.ID
+	Local    bool
+	Media    bool
+	Reply    bool
+	Language string
+	Tags     []string
 }
 
 func homeKey(id accounts.ID) string { return "feed:home:" + ids.Format(id) }

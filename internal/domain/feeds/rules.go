@@ -13,7 +13,8 @@ type post struct {
 	author     accounts.ID
 	visibility statuses.Visibility
 	language   string
-	// answers says that it answers a post; replyTo is whose, 0 while that is not known.
+	edited     int64 // milliseconds, for messages
+	// answers says that it answers a post, even one that is gone by now; replyTo is whose, 0 while that is not known.
 	answers bool
 	replyTo accounts.ID
 	// original is the boosted post.

@@ -128,7 +128,7 @@ func (s *Service) serve(ctx context.Context, e Spread, p *post, local bool) (ful
 	}
 	var entries []cache.ListEntry
 	var news []pubsub.Message
-	m := Message{Event: e.Event, ID: int64(p.id), Of: int64(p.original)}
+	m := Message{Event: e.Event, ID: int64(p.id), Of: int64(p.original), At: p.edited}
 	add := func(key, channel string, told bool) {
 		entries = append(entries, cache.ListEntry{Key: key, ID: int64(p.id)})
 		if told && !e.Quiet {
@@ -184,7 +184,7 @@ func (s *Service) tellPublic(ctx context.Context, p *post, local bool, event str
 	if p.visibility != statuses.Public || p.boost() {
 		return nil
 	}
-	m := Message{Event: event, ID: int64(p.id), Author: p.author, Local: local, Language: p.language, Reply: p.answers && p.replyTo != p.author}
+	m := Message{Event: event, ID: int64(p.id), At: p.edited, Author: p.author, Local: local, Language: p.language, Reply: p.answers && p.replyTo != p.author}
 	m.People = p.named[:min(len(p.named), maxPeople)]
 	var silenced int64
 	err := s.DB.QueryRow(ctx, "SELECT a.domain, a.silenced_at, EXISTS (SELECT 1 FROM media_attachments m WHERE m.status_id = $2 AND m.status_id <> 0) FROM accounts a WHERE a.id = $1", p.author, p.id).Scan(&m.Domain, &silenced, &m.Media)

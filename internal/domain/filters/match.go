@@ -50,6 +50,12 @@ func TextOf(p *statuses.Parts, st *statuses.Status) *Text {
 	})
 }
 
+// Plain is the text itself.
+func (t *Text) Plain() string {
+	plain, _ := t.get()
+	return plain
+}
+
 func (t *Text) get() (plain, folded string) {
 	t.once.Do(func() {
 		t.plain = strings.ToValidUTF8(t.load(), "\uFFFD")

@@ -72,8 +72,10 @@ func Channel(id accounts.ID) string { return "user:" + ids.Format(id) }
 // Message is what is told: Event "notification" with the id of the notice, or "status.update" and "delete" with that of a
 // post that mentions the account.
 type Message struct {
-	Event string `json:"event"`
-	ID    int64  `json:"id,string"`
+	Event string
+	ID    int64
+	// At is when the post was edited, in milliseconds.
+	At int64
 }
 
 const columns = "n.id, n.account_id, n.type, n.from_account_id, n.status_id, n.group_key, n.filtered, n.created_at"

@@ -112,7 +112,9 @@ func (s *Service) Edited(ctx context.Context, e statuses.Edited) error {
 	if err != nil {
 		return err
 	}
-	s.publish(ctx, mentioned, func(accounts.ID) Message { return Message{Event: "status.update", ID: int64(st.ID)} })
+	s.publish(ctx, mentioned, func(accounts.ID) Message {
+		return Message{Event: "status.update", ID: int64(st.ID), At: db.Ms(st.EditedAt)}
+	})
 	n := notice{kind: Update, from: st.AccountID, status: st.ID, subject: db.Ms(st.EditedAt), at: st.EditedAt, conversation: st.ConversationID}
 	for after := accounts.ID(0); ; {
 		list, err := db.Column[accounts.ID](ctx, s.DB, `SELECT s.account_id FROM statuses s JOIN accounts a ON a.id = s.account_id

@@ -8,6 +8,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/errs"
+	"github.com/gomph/gomph/internal/kit/text"
 )
 
 // Block ends every tie between two accounts and keeps them from making new ones. uri is the id of a remote Block.
@@ -137,10 +138,11 @@ ON CONFLICT (account_id, target_account_id) DO UPDATE SET comment = excluded.com
 
 // BlockDomain hides everything of a domain from an account, and ends the ties with its people.
 func (s *Service) BlockDomain(ctx context.Context, me *accounts.Account, domain string) error {
-	if s.Accounts.Site.IsLocalDomain(domain) {
+	domain, err := text.NormalizeDomain(domain)
+	if err != nil || s.Accounts.Site.IsLocalDomain(domain) {
 		return errs.Invalid("Validation failed: Domain is not a valid domain name")
 	}
-	err := s.DB.Write(ctx, func(tx *db.Tx) error {
+	err = s.DB.Write(ctx, func(tx *db.Tx) error {
 		n, err := tx.Exec(ctx, "INSERT INTO account_domain_blocks (id, account_id, domain, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
 			s.IDs.Next(), me.ID, domain, db.Ms(s.Clock.Now()))
 		if err != nil || n == 0 {
@@ -190,6 +192,10 @@ func (s *Service) SeverDomain(ctx context.Context, e DomainBlocked) error {
 
 // UnblockDomain takes a domain block back.
 func (s *Service) UnblockDomain(ctx context.Context, me accounts.ID, domain string) error {
+	domain, err := text.NormalizeDomain(domain)
+	if err != nil {
+		return nil // what has no such name is not blocked
+	}
 	return s.DB.Write(ctx, func(tx *db.Tx) error {
 		_, err := tx.Exec(ctx, "DELETE FROM account_domain_blocks WHERE account_id = $1 AND domain = $2", me, domain)
 		s.changed(tx, me)

@@ -92,7 +92,7 @@ func (s *Service) Follow(ctx context.Context, by, target *accounts.Account, o Fo
 
 func (s *Service) mayFollow(ctx context.Context, tx *db.Tx, by, target *accounts.Account) error {
 	blocked, err := db.Exists(ctx, tx, `SELECT 1 FROM blocks WHERE (account_id = $1 AND target_account_id = $2) OR (account_id = $2 AND target_account_id = $1)
-UNION ALL SELECT 1 FROM account_domain_blocks WHERE account_id = $2 AND domain = $3`, by.ID, target.ID, by.Domain)
+UNION ALL SELECT 1 FROM account_domain_blocks WHERE (account_id = $2 AND domain = $3) OR (account_id = $1 AND domain = $4)`, by.ID, target.ID, by.Domain, target.Domain)
 	if err != nil {
 		return err
 	}

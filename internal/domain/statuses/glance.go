@@ -73,14 +73,11 @@ func glanceBits(viewer accounts.ID) string {
 
 // Glance looks at posts for a viewer (0 for anybody), in one statement, without their contents: those that the viewer may see,
 // and with originals the posts that those among them that are boosts show. Boosts of posts that may not be seen are there; it
-// is for the caller to leave them out. Outside of a transaction it asks no statement for what is in memory (see Recall).
+// is for the caller to leave them out.
 func (s *Service) Glance(ctx context.Context, q db.Q, viewer accounts.ID, list []ID, originals bool) (map[ID]*Glance, error) {
 	out := make(map[ID]*Glance, len(list))
 	if len(list) == 0 {
 		return out, nil
-	}
-	if q == db.Q(s.DB) {
-		return s.recallGlances(ctx, viewer, list)
 	}
 	which := "s.id = ANY($2)"
 	if originals {

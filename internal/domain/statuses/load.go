@@ -32,7 +32,7 @@ type Parts struct {
 // Load reads posts for a viewer (0 for anybody) with everything they are shown with, in a bounded number of statements that
 // does not grow with the list. Posts that viewer may not see, and boosts of such posts, are absent.
 func (s *Service) Load(ctx context.Context, q db.Q, viewer accounts.ID, list []ID) (*Parts, error) {
-	p := &Parts{Statuses: map[ID]*Status{}, Viewer: map[ID]Viewer{}}
+	p := &Parts{Statuses: map[ID]*Status{}, Viewer: map[ID]Viewer{}, Apps: map[int64]App{}}
 	if len(list) == 0 {
 		return p, nil
 	}
@@ -55,7 +55,8 @@ func viewerFlags(viewer accounts.ID) string {
 }
 
 func (s *Service) loadStatuses(ctx context.Context, q db.Q, viewer accounts.ID, list []ID, p *Parts) error {
-	rows, err := q.Query(ctx, "SELECT "+columns+viewerFlags(viewer)+` FROM statuses s JOIN accounts a ON a.id = s.account_id
+	rows, err := q.Query(ctx, "SELECT "+columns+viewerFlags(viewer)+`, COALESCE(o.name, ''), COALESCE(o.website, '')
+FROM statuses s JOIN accounts a ON a.id = s.account_id LEFT JOIN oauth_applications o ON o.id = s.application_id
 WHERE (s.id = ANY($2) OR s.id IN (SELECT x.reblog_of_id FROM statuses x WHERE x.id = ANY($2))) AND `+visible("$1"), viewer, db.Array(list))
 	if err != nil {
 		return fmt.Errorf("loading statuses: %w", err)
@@ -64,9 +65,13 @@ WHERE (s.id = ANY($2) OR s.id IN (SELECT x.reblog_of_id FROM statuses x WHERE x.
 	for rows.Next() {
 		var st Status
 		var v Viewer
+		var app App
 		dest, fill := st.into()
-		if err := rows.Scan(append(dest, &v.Favourited, &v.Reblogged, &v.Bookmarked, &v.Muted, &v.Pinned)...); err != nil {
+		if err := rows.Scan(append(dest, &v.Favourited, &v.Reblogged, &v.Bookmarked, &v.Muted, &v.Pinned, &app.Name, &app.Website)...); err != nil {
 			return err
+		}
+		if app.Name != "" {
+			p.Apps[st.ApplicationID] = app
 		}
 		if err := fill(); err != nil {
 			return err
@@ -106,10 +111,9 @@ func (s *Service) loadParts(ctx context.Context, q db.Q, viewer accounts.ID, p *
 	return s.loadShown(ctx, q, p)
 }
 
-// loadShown loads what everybody is shown alike: mentions, hashtags, attachments, applications.
+// loadShown loads what everybody is shown alike: mentions, hashtags, attachments.
 func (s *Service) loadShown(ctx context.Context, q db.Q, p *Parts) (err error) {
 	var withMedia, withMentions, withTags []ID
-	var apps []int64
 	for id, st := range p.Statuses {
 		if st.parts&hasMedia != 0 {
 			withMedia = append(withMedia, id)
@@ -120,9 +124,6 @@ func (s *Service) loadShown(ctx context.Context, q db.Q, p *Parts) (err error) {
 		if st.parts&hasTags != 0 {
 			withTags = append(withTags, id)
 		}
-		if st.ApplicationID != 0 {
-			apps = append(apps, st.ApplicationID)
-		}
 	}
 	if p.Mentions, err = s.MentionsOf(ctx, q, withMentions); err != nil {
 		return err
@@ -130,10 +131,7 @@ func (s *Service) loadShown(ctx context.Context, q db.Q, p *Parts) (err error) {
 	if p.Tags, err = s.TagsOf(ctx, q, withTags); err != nil {
 		return err
 	}
-	if p.Media, err = s.mediaOf(ctx, q, withMedia); err != nil {
-		return err
-	}
-	p.Apps, err = s.apps(ctx, q, apps)
+	p.Media, err = s.mediaOf(ctx, q, withMedia)
 	return err
 }
 
@@ -148,25 +146,4 @@ func (s *Service) mediaOf(ctx context.Context, q db.Q, list []ID) (map[ID][]medi
 		out[ID(id)] = m
 	}
 	return out, err
-}
-
-func (s *Service) apps(ctx context.Context, q db.Q, list []int64) (map[int64]App, error) {
-	out := map[int64]App{}
-	if len(list) == 0 {
-		return out, nil
-	}
-	rows, err := q.Query(ctx, "SELECT id, name, website FROM oauth_applications WHERE id = ANY($1)", db.Array(list))
-	if err != nil {
-		return nil, fmt.Errorf("loading applications: %w", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var id int64
-		var a App
-		if err := rows.Scan(&id, &a.Name, &a.Website); err != nil {
-			return nil, err
-		}
-		out[id] = a
-	}
-	return out, rows.Err()
 }

@@ -91,40 +91,43 @@ func scanPoll(r db.Row) (*Poll, error) {
 	return &p, json.Unmarshal([]byte(tallies), &p.Tallies)
 }
 
-// Polls loads polls with the viewer's own votes; two statements at most.
+// Polls loads polls with the viewer's own votes; one statement.
 func (s *Service) Polls(ctx context.Context, q db.Q, viewer accounts.ID, list []int64) (map[int64]*Poll, error) {
 	out := map[int64]*Poll{}
 	if len(list) == 0 {
 		return out, nil
 	}
-	rows, err := db.All(ctx, q, scanPoll, "SELECT "+pollColumns+" FROM polls p WHERE p.id = ANY($1)", db.Array(list))
+	rows, err := q.Query(ctx, "SELECT "+pollColumns+", COALESCE(v.choice, -1) FROM polls p LEFT JOIN poll_votes v ON v.poll_id = p.id AND v.account_id = $1 WHERE p.id = ANY($2) ORDER BY p.id, v.choice",
+		viewer, db.Array(list))
 	if err != nil {
 		return nil, fmt.Errorf("loading polls: %w", err)
 	}
-	for _, p := range rows {
-		p.Voted = viewer != 0 && p.AccountID == viewer
-		out[p.ID] = p
-	}
-	if viewer == 0 {
-		return out, nil
-	}
-	votes, err := q.Query(ctx, "SELECT poll_id, choice FROM poll_votes WHERE account_id = $1 AND poll_id = ANY($2) ORDER BY choice", viewer, db.Array(list))
-	if err != nil {
-		return nil, fmt.Errorf("loading votes: %w", err)
-	}
-	defer votes.Close()
-	for votes.Next() {
-		var id int64
+	defer rows.Close()
+	for rows.Next() {
 		var choice int
-		if err := votes.Scan(&id, &choice); err != nil {
+		p, err := scanPoll(alsoScan{rows, &choice})
+		if err != nil {
 			return nil, err
 		}
-		if p := out[id]; p != nil {
-			p.Own, p.Voted = append(p.Own, choice), true
+		if had := out[p.ID]; had != nil {
+			p = had
+		}
+		out[p.ID] = p
+		p.Voted = p.Voted || viewer != 0 && (choice >= 0 || p.AccountID == viewer)
+		if choice >= 0 {
+			p.Own = append(p.Own, choice)
 		}
 	}
-	return out, votes.Err()
+	return out, rows.Err()
 }
+
+// alsoScan scans a last column beside those that a scanner knows.
+type alsoScan struct {
+	db.Row
+	last any
+}
+
+func (a alsoScan) Scan(dest ...any) error { return a.Row.Scan(append(dest, a.last)...) }
 
 // PollByID is a poll of a post that viewer may see.
 func (s *Service) PollByID(ctx context.Context, q db.Q, viewer accounts.ID, id int64) (*Poll, *Status, error) {

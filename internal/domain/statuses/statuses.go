@@ -122,13 +122,10 @@ type Deps struct {
 }
 
 // Service reads and writes posts.
-type Service struct {
-	Deps
-	copies *copies
-}
+type Service struct{ Deps }
 
 // New makes the service.
-func New(d Deps) *Service { return &Service{d, newCopies(d.DB, d.Clock)} }
+func New(d Deps) *Service { return &Service{d} }
 
 // Posted says that a post, or a boost, was made here or arrived.
 type Posted struct {

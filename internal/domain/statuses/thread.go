@@ -44,14 +44,17 @@ SELECT id, parent, author FROM down LIMIT $3`, st.ID, depth, down)
 	if err != nil {
 		return nil, nil, fmt.Errorf("loading descendants: %w", err)
 	}
-	children := map[ID][]row{}
+	ancestors = once(st.ID, ancestors)
+	children, seen := map[ID][]row{}, map[ID]bool{st.ID: true}
 	for _, r := range rows {
-		children[r.parent] = append(children[r.parent], r)
+		if !seen[r.id] {
+			seen[r.id] = true
+			children[r.parent] = append(children[r.parent], r)
+		}
 	}
 	var walk func(parent ID)
 	walk = func(parent ID) {
 		list := children[parent]
-		delete(children, parent) // a thread that bites its own tail ends here
 		slices.SortFunc(list, func(a, b row) int {
 			if own, other := a.author == st.AccountID, b.author == st.AccountID; own != other {
 				if own {
@@ -68,6 +71,21 @@ SELECT id, parent, author FROM down LIMIT $3`, st.ID, depth, down)
 	}
 	walk(st.ID)
 	return ancestors, descendants, nil
+}
+
+// once leaves each post of a chain where it is nearest to its end, and the one below the end out: another server can make
+// posts answer each other in a circle.
+func once(end ID, chain []ID) []ID {
+	seen := map[ID]bool{end: true}
+	var out []ID
+	for _, id := range slices.Backward(chain) {
+		if !seen[id] {
+			seen[id] = true
+			out = append(out, id)
+		}
+	}
+	slices.Reverse(out)
+	return out
 }
 
 // PublicReplies lists what answers a post for all to see, as its collection of replies shows it: first the author's own.

@@ -68,9 +68,8 @@ type backend interface {
 
 // DB is an open database with a pool that reads and a pool, or the one connection, that writes.
 type DB struct {
-	engine  Engine
-	b       backend
-	watches watches
+	engine Engine
+	b      backend
 }
 
 // Options say how to open. The zero value of every field but URL is usable.
@@ -142,12 +141,10 @@ func (d *DB) QueryRow(ctx context.Context, sql string, args ...any) Row {
 
 // Tx is an open transaction. It reads what it wrote. It is not safe for use by several goroutines.
 type Tx struct {
-	engine  Engine
-	c       conn
-	after   []func()
-	undo    []func()
-	watches *watches
-	ends    []func()
+	engine Engine
+	c      conn
+	after  []func()
+	undo   []func()
 }
 
 // Write runs fn in one transaction: committed when fn returns nil, rolled back otherwise. On PostgreSQL fn runs again, up to
@@ -158,14 +155,13 @@ func (d *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
 	defer func() { tx.finish(committed) }()
 	err := d.b.write(ctx, func(c conn) error {
 		tx.finish(false) // the attempt before was rolled back
-		tx = &Tx{engine: d.engine, c: c, watches: &d.watches}
+		tx = &Tx{engine: d.engine, c: c}
 		return fn(tx)
 	})
 	if err != nil {
 		return err
 	}
 	committed = true
-	tx.ended()
 	for _, f := range tx.after {
 		f()
 	}
@@ -174,11 +170,7 @@ func (d *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
 
 // finish tells those who wait for the end of a transaction, if there was one. It may be called again.
 func (t *Tx) finish(committed bool) {
-	if t == nil {
-		return
-	}
-	t.ended()
-	if committed {
+	if t == nil || committed {
 		return
 	}
 	for _, f := range t.undo {
@@ -193,21 +185,18 @@ func (t *Tx) Engine() Engine { return t.engine }
 // Query reads rows. Close or exhaust them before the next statement.
 func (t *Tx) Query(ctx context.Context, sql string, args ...any) (Rows, error) {
 	count(ctx)
-	t.touch(sql, args)
 	return t.c.query(ctx, sql, args)
 }
 
 // QueryRow reads one row.
 func (t *Tx) QueryRow(ctx context.Context, sql string, args ...any) Row {
 	count(ctx)
-	t.touch(sql, args)
 	return t.c.queryRow(ctx, sql, args)
 }
 
 // Exec writes and says how many rows it touched.
 func (t *Tx) Exec(ctx context.Context, sql string, args ...any) (int64, error) {
 	count(ctx)
-	t.touch(sql, args)
 	return t.c.exec(ctx, sql, args)
 }
 
@@ -218,7 +207,6 @@ func (t *Tx) ExecMany(ctx context.Context, sql string, args [][]any) (int64, err
 		return 0, nil
 	}
 	count(ctx)
-	t.touch(sql, args...)
 	return t.c.execMany(ctx, sql, args)
 }
 

@@ -68,14 +68,22 @@ func openSQLite(ctx context.Context, o Options) (*sqliteDB, error) {
 
 func (d *sqliteDB) close() {
 	d.mu.Lock()
-	defer d.mu.Unlock()
+	again := d.closed
 	d.closed = true
 	for _, c := range d.idle { // those in use are closed when they are given back
 		c.close()
 	}
 	d.idle = nil
+	d.mu.Unlock()
+	if again {
+		return
+	}
+	<-d.turn // a transaction that runs ends first
 	d.writer.close()
+	d.turn <- struct{}{}
 }
+
+var errClosed = errors.New("the database is closed")
 
 func (d *sqliteDB) ping(ctx context.Context) error {
 	var one int64
@@ -87,6 +95,12 @@ func (d *sqliteDB) stats() Stats {
 		Open: int(d.opened.Load()) + 1, Busy: sqliteReaders - len(d.seats) + 1 - len(d.turn), Max: sqliteReaders + 1,
 		Waited: d.waited.Load(), WaitTime: time.Duration(d.waitTime.Load()),
 	}
+}
+
+func (d *sqliteDB) isClosed() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.closed
 }
 
 // acquire takes a reader, opened when need be.
@@ -112,7 +126,7 @@ func (d *sqliteDB) acquire(ctx context.Context) (*sqliteConn, error) {
 	}
 	closed := d.closed
 	d.mu.Unlock()
-	c, err := (*sqliteConn)(nil), errors.New("the database is closed")
+	c, err := (*sqliteConn)(nil), errClosed
 	if !closed {
 		c, err = openSQLiteConn(d.source)
 	}
@@ -172,6 +186,9 @@ func (d *sqliteDB) write(ctx context.Context, fn func(conn) error) (err error) {
 		return ctx.Err()
 	}
 	defer func() { d.turn <- struct{}{} }()
+	if d.isClosed() {
+		return errClosed
+	}
 	if err := ctx.Err(); err != nil { // both were ready
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/gomph/gomph/internal/kit/clock"
@@ -25,6 +26,13 @@ type Process struct {
 
 	db    *db.DB
 	clock clock.Clock
+	// seen is when the others last had a sign of life, in milliseconds.
+	seen atomic.Int64
+}
+
+// silent reports whether the others may take this process for dead by now.
+func (p *Process) silent() bool {
+	return p.clock.Now().Sub(db.At(p.seen.Load())) >= deadAfter
 }
 
 // ProcessInfo describes a process to the others.
@@ -59,6 +67,7 @@ func Join(ctx context.Context, d *db.DB, c clock.Clock, info ProcessInfo) (*Proc
 		if p.Slot < 0 {
 			return errors.New("all 256 process slots are taken")
 		}
+		p.seen.Store(db.Ms(now))
 		_, err = tx.Exec(ctx, "INSERT INTO processes (id, slot, host, pid, roles, version, started_at, seen_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
 			p.ID, p.Slot, info.Host, info.PID, info.Roles, info.Version, db.Ms(now), db.Ms(now))
 		return err
@@ -101,12 +110,16 @@ func (p *Process) Heartbeat(ctx context.Context) error {
 		case <-t.C:
 		}
 		var n int64
+		now := p.clock.Now()
 		err := p.db.Write(ctx, func(tx *db.Tx) (err error) {
-			n, err = tx.Exec(ctx, "UPDATE processes SET seen_at = $1 WHERE id = $2", db.Ms(p.clock.Now()), p.ID)
+			n, err = tx.Exec(ctx, "UPDATE processes SET seen_at = $1 WHERE id = $2", db.Ms(now), p.ID)
 			return err
 		})
-		if err == nil && n == 0 {
+		switch {
+		case err == nil && n == 0:
 			return ErrEvicted
+		case err == nil:
+			p.seen.Store(db.Ms(now))
 		}
 	}
 }
@@ -122,16 +135,18 @@ func (p *Process) Leave(ctx context.Context) error {
 	})
 }
 
-// rescue frees the jobs of processes that are gone. This one is not, whatever its heartbeat; see tidy.
+// orphaned are running jobs whose process is gone. A worker leaves its own alone: they run here, whatever the others think.
+const orphaned = `state = 1 AND worker <> $1 AND worker NOT IN (SELECT id FROM processes WHERE seen_at >= $2)`
+
+// rescue frees the jobs of processes that are gone.
 func (w *worker) rescue(ctx context.Context) error {
-	stale, err := db.Exists(ctx, w.DB, `SELECT 1 FROM jobs WHERE state = 1 AND worker <> $2 AND worker NOT IN (SELECT id FROM processes WHERE seen_at >= $1)`,
-		db.Ms(w.Clock.Now().Add(-deadAfter)), w.Process.ID)
+	alive := db.Ms(w.Clock.Now().Add(-deadAfter))
+	stale, err := db.Exists(ctx, w.DB, "SELECT 1 FROM jobs WHERE "+orphaned, w.Process.ID, alive)
 	if err != nil || !stale {
 		return err
 	}
 	return w.DB.Write(ctx, func(tx *db.Tx) error {
-		n, err := tx.Exec(ctx, `UPDATE jobs SET state = 0, worker = 0 WHERE state = 1 AND worker <> $2 AND worker NOT IN (SELECT id FROM processes WHERE seen_at >= $1)`,
-			db.Ms(w.Clock.Now().Add(-deadAfter)), w.Process.ID)
+		n, err := tx.Exec(ctx, "UPDATE jobs SET state = 0, worker = 0 WHERE "+orphaned, w.Process.ID, alive)
 		if err == nil && n > 0 {
 			w.Log.Warn("jobs of a process that is gone run again", "jobs", n)
 		}

@@ -131,7 +131,7 @@ func SourceFields(a *accounts.Account) []Field {
 
 // Accounts renders accounts by id; those that do not exist are absent. At most four statements.
 func (r *Renderer) Accounts(ctx context.Context, q db.Q, list []accounts.ID) (map[accounts.ID]*Account, error) {
-	found, err := r.Deps.Accounts.Recall(ctx, q, list)
+	found, err := r.Deps.Accounts.ByIDs(ctx, q, list)
 	if err != nil {
 		return nil, err
 	}
@@ -191,7 +191,7 @@ func (r *Renderer) renderAccounts(ctx context.Context, q db.Q, found map[account
 			named = append(named, handlesIn(a)...)
 		}
 	}
-	targets, err := r.Deps.Accounts.Recall(ctx, q, moved)
+	targets, err := r.Deps.Accounts.ByIDs(ctx, q, moved)
 	if err != nil {
 		return nil, err
 	}

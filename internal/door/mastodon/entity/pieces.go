@@ -163,7 +163,7 @@ func (p *page) makeBodies(ctx context.Context, q db.Q, list []statuses.ID, now t
 	if len(list) == 0 {
 		return nil
 	}
-	parts, err := p.Deps.Statuses.Recall(ctx, q, p.viewer, list)
+	parts, err := p.Deps.Statuses.Load(ctx, q, p.viewer, list)
 	if err != nil {
 		return err
 	}
@@ -188,7 +188,7 @@ func (p *page) makePeople(ctx context.Context, q db.Q, now time.Time) error {
 			list = append(list, g.AccountID)
 		}
 	}
-	found, err := p.Deps.Accounts.Recall(ctx, q, list)
+	found, err := p.Deps.Accounts.ByIDs(ctx, q, list)
 	if err != nil {
 		return err
 	}

@@ -124,7 +124,7 @@ func (r *Renderer) Statuses(ctx context.Context, q db.Q, viewer accounts.ID, ord
 	if len(order) == 0 {
 		return out, nil
 	}
-	parts, err := r.Deps.Statuses.Recall(ctx, q, viewer, order)
+	parts, err := r.Deps.Statuses.Load(ctx, q, viewer, order)
 	if err != nil {
 		return nil, err
 	}

@@ -249,7 +249,7 @@ func TestStatementBudgets(t *testing.T) {
 		const login = 2 // what the test's own Authenticate asks; the real one keeps tokens
 		home := func(d *door) { d.get("/api/v1/timelines/home?limit=40", ann).want(200) }
 		d.get("/api/v1/timelines/home?limit=1", ann).want(200) // computes the feed
-		count("a home page that nobody saw yet", 11+login, home)
+		count("a home page that nobody saw yet", 8+login, home)
 		count("home", 4+login, home)
 		count("public", 8, func(d *door) { d.get("/api/v1/timelines/public?limit=40", nobody).want(200) })
 		count("posting", 15+login, func(d *door) {
