@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/media"
@@ -90,6 +91,7 @@ func (a *App) routes() []api.Route {
 // serveHTTP answers with the doors that a plan's roles open.
 func (a *App) serveHTTP(ctx context.Context, p Plan) error {
 	r := chi.NewRouter()
+	r.Use(middleware.StripSlashes) // apps end paths with a slash, which Mastodon takes
 	if p.has("web") {
 		r.Use(a.Federation.Negotiate)
 	}

@@ -26,6 +26,7 @@ class Person:
         self.email, self.password, self.browser = email, password, Browser()
         client_id, secret = mastodon.Mastodon.create_app("Mastodon.py test", scopes=SCOPES, api_base_url=URL, website="https://app.example")
         self.app = mastodon.Mastodon(client_id, secret, api_base_url=URL, version_check_mode="none", ratelimit_method="throw", request_timeout=60)
+        self.app.retrieve_mastodon_version()  # without it the library uses what Mastodon removed long ago
         self.client_id, self.secret = client_id, secret
         code = self.browser.authorize(self.app.auth_request_url(scopes=SCOPES), email, password)
         self.token = self.app.log_in(code=code, scopes=SCOPES)

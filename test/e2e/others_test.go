@@ -3,6 +3,7 @@ package e2e
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -12,7 +13,7 @@ func TestClients(t *testing.T) {
 	Each(t, func(t *testing.T, s *Server) {
 		for _, script := range []string{"toot_client.py", "mastodonpy_client.py", "masto_client.js"} {
 			s.Step(t, script, func(_ *testing.T) {
-				name := script[:4]
+				name, _, _ := strings.Cut(script, "_")
 				s.Client(script, s.CreateAccount(name+"_ann"), s.CreateAccount(name+"_bob"))
 			})
 		}

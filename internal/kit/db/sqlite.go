@@ -68,14 +68,14 @@ func openSQLite(ctx context.Context, o Options) (*sqliteDB, error) {
 
 func (d *sqliteDB) close() {
 	d.mu.Lock()
-	again := d.closed
+	was := d.closed
 	d.closed = true
 	for _, c := range d.idle { // those in use are closed when they are given back
 		c.close()
 	}
 	d.idle = nil
 	d.mu.Unlock()
-	if again {
+	if was {
 		return
 	}
 	<-d.turn // a transaction that runs ends first
@@ -95,12 +95,6 @@ func (d *sqliteDB) stats() Stats {
 		Open: int(d.opened.Load()) + 1, Busy: sqliteReaders - len(d.seats) + 1 - len(d.turn), Max: sqliteReaders + 1,
 		Waited: d.waited.Load(), WaitTime: time.Duration(d.waitTime.Load()),
 	}
-}
-
-func (d *sqliteDB) isClosed() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.closed
 }
 
 // acquire takes a reader, opened when need be.
@@ -186,7 +180,10 @@ func (d *sqliteDB) write(ctx context.Context, fn func(conn) error) (err error) {
 		return ctx.Err()
 	}
 	defer func() { d.turn <- struct{}{} }()
-	if d.isClosed() {
+	d.mu.Lock()
+	closed := d.closed
+	d.mu.Unlock()
+	if closed {
 		return errClosed
 	}
 	if err := ctx.Err(); err != nil { // both were ready

@@ -138,7 +138,7 @@ func (p *Process) Leave(ctx context.Context) error {
 // orphaned are running jobs whose process is gone. A worker leaves its own alone: they run here, whatever the others think.
 const orphaned = `state = 1 AND worker <> $1 AND worker NOT IN (SELECT id FROM processes WHERE seen_at >= $2)`
 
-// rescue frees the jobs of processes that are gone.
+// rescue frees the jobs of processes that are gone. This one is not, whatever its heartbeat; see tidy.
 func (w *worker) rescue(ctx context.Context) error {
 	alive := db.Ms(w.Clock.Now().Add(-deadAfter))
 	stale, err := db.Exists(ctx, w.DB, "SELECT 1 FROM jobs WHERE "+orphaned, w.Process.ID, alive)
