@@ -23,7 +23,7 @@ const (
 	// claimAtOnce bounds the rows taken in one transaction.
 	claimAtOnce = 64
 	// settleEvery is how long the end of a job that succeeded may wait to be written together with others.
-	settleEvery = 20 * time.Millisecond
+	settleEvery = 5 * time.Millisecond
 	// bookkeepingPatience is how long the end of a job is tried to be written while the database does not answer.
 	bookkeepingPatience = 5 * time.Second
 	// stopPatience is how long jobs whose context ended have until they are left behind.
