@@ -84,8 +84,7 @@ func TestAPanicIsOneJobsFailure(t *testing.T) {
 	jobs.On(r.Jobs, "x", jobs.Policy{Queue: jobs.Default, Deadline: 5 * time.Millisecond}, func(ctx context.Context, e posted) error {
 		switch e.Host {
 		case "panic":
-			var m map[string]int
-			m["x"] = 1
+			panic("as a mistake of the program would")
 		case "hang":
 			<-ctx.Done()
 			return ctx.Err()
