@@ -55,13 +55,12 @@ func BenchmarkHomeRender(b *testing.B) {
 			r := entity.New(entity.Deps{Site: w.Site, Clock: clock.Real{}, Accounts: w.Accounts, Relations: w.Relations, Statuses: w.Statuses, Media: w.Media})
 			ctx, cancel := context.WithCancel(context.Background()) // as a request's is
 			defer cancel()
-			var parts *statuses.Parts
 			var out []*entity.Status
 			var err error
 			b.Run("load", func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
-					if parts, err = w.Statuses.Load(ctx, w.DB, accounts.ID(reader.id), list); err != nil {
+					if _, err = w.Statuses.Load(ctx, w.DB, accounts.ID(reader.id), list); err != nil {
 						b.Fatal(err)
 					}
 				}
@@ -74,6 +73,23 @@ func BenchmarkHomeRender(b *testing.B) {
 					}
 				}
 			})
+			b.Run("glance", func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					if _, err := w.Statuses.Glance(ctx, w.DB, accounts.ID(reader.id), list, false); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+			b.Run("list", func(b *testing.B) {
+				b.ReportAllocs()
+				var buffer []byte
+				for b.Loop() {
+					if buffer, err = r.AppendList(ctx, w.DB, buffer[:0], accounts.ID(reader.id), list, ""); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
 			b.Run("encode", func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
@@ -82,7 +98,6 @@ func BenchmarkHomeRender(b *testing.B) {
 					}
 				}
 			})
-			b.Log(len(parts.Statuses), len(parts.Accounts), len(out))
 		})
 	}
 }

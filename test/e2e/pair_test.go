@@ -184,7 +184,9 @@ func pairLikes(t *testing.T, p pair) {
 	dan := p.ann.Server.Person("dan" + strings.TrimPrefix(p.ann.Name, "ann"))
 	unknown := dan.Write("whom nobody knows there")
 	p.ann.On(unknown.ID, "reblog")
-	p.bob.SeesOne(Home, func(s Status) bool { return s.Reblog != nil && s.Reblog.URI == unknown.URI && s.Account.ID == p.annThere.ID })
+	p.bob.SeesOne(Home, func(s Status) bool {
+		return s.Reblog != nil && s.Reblog.URI == unknown.URI && s.Account.ID == p.annThere.ID
+	})
 }
 
 func pairSecrets(t *testing.T, p pair) {

@@ -73,9 +73,10 @@ func (b *batch) reserve(c claimed, due time.Time) *worker {
 	return nil
 }
 
-// reserve takes a slot for a job that is not yet written, unless others have waited for it. Half of the slots are left to those.
+// reserve takes a slot for a job that is not yet written, unless others have waited for it, or the process is taken for dead.
+// Half of the slots are left to those who wait.
 func (w *worker) reserve(c claimed) bool {
-	if !slices.ContainsFunc(w.Queues, func(s Share) bool { return s.Queue == c.queue }) || w.capOf(c.queue) < 0 {
+	if w.Process.silent() || w.capOf(c.queue) < 0 || !slices.ContainsFunc(w.Queues, func(s Share) bool { return s.Queue == c.queue }) {
 		return false
 	}
 	w.mu.Lock()

@@ -94,8 +94,8 @@ func TestARowThatNobodyRunsIsFreed(t *testing.T) {
 		}
 		r.IDs = ids.NewSource(r.clock, 2)
 		r.work(jobs.WorkerOptions{Process: p})
+		r.clock.Advance(11 * time.Second)
 		until(t, "it runs", func() bool {
-			r.clock.Advance(11 * time.Second)
 			r.Nudge()
 			return len(ran) > 0
 		})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/gomph/gomph/internal/kit/clock"
@@ -25,6 +26,13 @@ type Process struct {
 
 	db    *db.DB
 	clock clock.Clock
+	// seen is when the others last had a sign of life, in milliseconds.
+	seen atomic.Int64
+}
+
+// silent reports whether the others may take this process for dead by now.
+func (p *Process) silent() bool {
+	return p.clock.Now().Sub(db.At(p.seen.Load())) >= deadAfter
 }
 
 // ProcessInfo describes a process to the others.
@@ -59,6 +67,7 @@ func Join(ctx context.Context, d *db.DB, c clock.Clock, info ProcessInfo) (*Proc
 		if p.Slot < 0 {
 			return errors.New("all 256 process slots are taken")
 		}
+		p.seen.Store(db.Ms(now))
 		_, err = tx.Exec(ctx, "INSERT INTO processes (id, slot, host, pid, roles, version, started_at, seen_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
 			p.ID, p.Slot, info.Host, info.PID, info.Roles, info.Version, db.Ms(now), db.Ms(now))
 		return err
@@ -100,15 +109,26 @@ func (p *Process) Heartbeat(ctx context.Context) error {
 			return nil
 		case <-t.C:
 		}
-		var n int64
-		err := p.db.Write(ctx, func(tx *db.Tx) (err error) {
-			n, err = tx.Exec(ctx, "UPDATE processes SET seen_at = $1 WHERE id = $2", db.Ms(p.clock.Now()), p.ID)
+		if err := p.Beat(ctx); errors.Is(err, ErrEvicted) {
 			return err
-		})
+		}
+	}
+}
+
+// Beat is one beat of the heart.
+func (p *Process) Beat(ctx context.Context) error {
+	now := p.clock.Now()
+	err := p.db.Write(ctx, func(tx *db.Tx) error {
+		n, err := tx.Exec(ctx, "UPDATE processes SET seen_at = $1 WHERE id = $2", db.Ms(now), p.ID)
 		if err == nil && n == 0 {
 			return ErrEvicted
 		}
+		return err
+	})
+	if err == nil {
+		p.seen.Store(db.Ms(now))
 	}
+	return err
 }
 
 // Leave takes the process out: its slot is free and its jobs, if any are left, run elsewhere at once.
@@ -133,6 +153,9 @@ func (w *worker) rescue(ctx context.Context) error {
 		return err
 	}
 	return w.DB.Write(ctx, func(tx *db.Tx) error {
+		if _, err := tx.Exec(ctx, "DELETE FROM processes WHERE id <> $1 AND seen_at < $2", w.Process.ID, alive); err != nil {
+			return err
+		}
 		n, err := tx.Exec(ctx, "UPDATE jobs SET state = 0, worker = 0 WHERE "+orphaned, w.Process.ID, alive)
 		if err == nil && n > 0 {
 			w.Log.Warn("jobs of a process that is gone run again", "jobs", n)
