@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -166,26 +165,6 @@ func (s *server) command(ctx context.Context, args ...string) (string, error) {
 		return "", fmt.Errorf("gomph %s: %w: %s", strings.Join(args, " "), err, errs.String())
 	}
 	return strings.TrimSpace(out.String()), nil
-}
-
-// person makes a local account, as an admin would, and gives its token.
-func (s *server) person(ctx context.Context, name string) (token string, err error) {
-	_, err = s.command(ctx, "account", "create", name, "--email", name+"@people.example", "--password", "correct horse "+name, "--confirmed", "--json")
-	if err != nil {
-		return "", err
-	}
-	out, err := s.command(ctx, "token", "create", name, "--scopes", "read write follow push")
-	if err != nil {
-		return "", err
-	}
-	var j struct {
-		AccessToken string `json:"access_token"`
-		Token       string `json:"token"`
-	}
-	if json.Unmarshal([]byte(out), &j) == nil && j.AccessToken+j.Token != "" {
-		return j.AccessToken + j.Token, nil
-	}
-	return out, nil
 }
 
 // cpu is how much processor time a process has used so far.

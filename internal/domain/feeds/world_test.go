@@ -23,8 +23,6 @@ type world struct {
 	cache cache.Cache
 	bus   pubsub.Bus
 	ctx   context.Context
-	// batches are the further slices that jobs would serve.
-	batches []feeds.Spread
 }
 
 func open(t testing.TB, d *db.DB, c cache.Cache) *world {

@@ -251,6 +251,9 @@ func (s *Service) incoming(by *accounts.Account, in Incoming) *Status {
 		ID: id, AccountID: by.ID, URI: in.URI, URL: in.URL, Text: in.Content, Content: in.Content, SpoilerText: in.SpoilerText, Sensitive: in.Sensitive || in.SpoilerText != "" || !by.SensitizedAt.IsZero(),
 		Visibility: in.Visibility, Language: in.Language, InReplyToURI: in.InReplyToURI, Emojis: in.Emojis, CreatedAt: at, EditedAt: in.EditedAt,
 	}
+	if !st.EditedAt.After(st.CreatedAt) { // some servers always say when a post changed last
+		st.EditedAt = time.Time{}
+	}
 	replyTo(st, in.InReplyTo)
 	return st
 }

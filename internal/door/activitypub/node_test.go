@@ -44,6 +44,7 @@ type node struct {
 	instances *instances.Service
 	jobs      *jobs.Jobs
 	queues    []jobs.Queue
+	processes []*jobs.Process
 }
 
 var keyPairs sync.Map
@@ -113,6 +114,7 @@ func (n *node) work(queues ...jobs.Queue) {
 		queues = jobs.Queues
 	}
 	n.queues = queues
+	n.processes = append(n.processes, process)
 	for _, q := range queues {
 		shares = append(shares, jobs.Share{Queue: q})
 	}
@@ -171,6 +173,9 @@ func settle(t *testing.T, nodes ...*node) {
 		}
 		quiet = 0
 		for _, n := range nodes {
+			for _, p := range n.processes { // the test may have moved the clock
+				n.must(p.Beat(ctx()))
+			}
 			n.jobs.Nudge()
 		}
 		select {

@@ -67,7 +67,7 @@ func (s *Server) posts(ctx context.Context, viewer accounts.ID, list []statuses.
 func (s *Server) note(ctx context.Context, p *post) (*ap.NoteDoc, error) {
 	st := p.status
 	doc := &ap.NoteDoc{
-		ID: st.URI, Type: "Note", Summary: ap.Text(st.SpoilerText), Published: ap.FormatTime(st.CreatedAt), Updated: ap.FormatTime(st.EditedAt),
+		ID: st.URI, Type: "Note", Summary: ap.Text(st.SpoilerText), Published: ap.FormatTime(st.CreatedAt), Updated: ap.FormatEdit(st.EditedAt),
 		URL: st.URL, AttributedTo: p.author.URI, Sensitive: st.Sensitive, AtomURI: ap.Text(st.URI), Content: st.Content,
 		Attachment: s.mediaDocs(p.media), Tag: s.noteTags(p),
 		Likes: ap.Collection(st.URI+"/likes", st.FavouritesCount, nil), Shares: ap.Collection(st.URI+"/shares", st.ReblogsCount, nil),

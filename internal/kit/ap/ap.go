@@ -70,6 +70,14 @@ func FormatTime(t time.Time) string {
 	return t.UTC().Format("2006-01-02T15:04:05Z")
 }
 
+// FormatEdit writes the time of an edit to the millisecond: two edits may happen within a second, and within a second of the post.
+func FormatEdit(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02T15:04:05.000Z")
+}
+
 // NotAfter is t, or now if t is later (or missing): nobody pins a post on top of timelines by dating it in the future.
 func NotAfter(t, now time.Time) time.Time {
 	if t.IsZero() || t.After(now) {

@@ -129,12 +129,12 @@ func (o *Object) author() string {
 	return ""
 }
 
-// times are published and updated; an update before publication is none.
+// times are published and updated; an update before publication is none. Both may be the same: many servers write whole seconds.
 func (o *Object) times() (published, updated time.Time) {
 	if t, ok := o.Time("published"); ok {
 		published = t
 	}
-	if t, ok := o.Time("updated"); ok && t.After(published) {
+	if t, ok := o.Time("updated"); ok && !t.Before(published) {
 		updated = t
 	}
 	return published, updated

@@ -71,7 +71,6 @@ func Texts[T ~string](list []T) any {
 
 var (
 	placeholder = regexp.MustCompile(`\$(\d+)`)
-	anyOf       = regexp.MustCompile(`= ANY\(\$(\d+)\)`)
 	literal     = regexp.MustCompile(`'[^']*'`)
 	writing     = regexp.MustCompile(`(?i)\b((INSERT|MERGE)\s+INTO|UPDATE\s+(ONLY\s+)?\S+\s+((AS\s+)?\S+\s+)?SET|DELETE\s+FROM|CREATE|DROP|ALTER|TRUNCATE)\b`)
 )

@@ -44,25 +44,25 @@ func TestFailuresAreTriedAgain(t *testing.T) {
 		if v := r.rows()[0]; v.lastError != "not now" || v.runAt != db.Ms(r.clock.Now().Add(time.Minute)) {
 			t.Errorf("after a failure: %+v", v)
 		}
-		r.advance(time.Minute)
+		r.clock.Advance(time.Minute)
 		try(2, jobs.Later(time.Hour, errors.New("the other side asks for patience")))
 		until(t, "the wait is written", r.waits(0, 1))
 		if v := r.rows()[0]; v.runAt != db.Ms(r.clock.Now().Add(time.Hour)) {
 			t.Errorf("later: %+v", v)
 		}
-		r.advance(time.Hour)
+		r.clock.Advance(time.Hour)
 		try(2, fmt.Errorf("wrapped: %w", jobs.Later(time.Hour, errors.New("again"))))
 		until(t, "the wait is written", r.waits(0, 1))
-		r.advance(time.Hour)
+		r.clock.Advance(time.Hour)
 		try(2, errors.New(strings.Repeat("long ☃ ", 10_000)))
 		until(t, "the failure is written", r.waits(0, 2))
-		r.advance(2 * time.Minute)
+		r.clock.Advance(2 * time.Minute)
 		try(3, errors.New("no"))
 		until(t, "the failure is written", r.waits(0, 3))
-		r.advance(3 * time.Minute)
+		r.clock.Advance(3 * time.Minute)
 		try(4, errors.New("the last"))
 		until(t, "it is dead", r.waits(2, 4))
-		r.advance(1000 * time.Hour)
+		r.clock.Advance(1000 * time.Hour)
 		r.emit(posted{ID: 2})
 		try(1, fmt.Errorf("wrapped: %w", jobs.Dead(errors.New("never"))))
 		until(t, "both are dead", func() bool {
@@ -84,8 +84,7 @@ func TestAPanicIsOneJobsFailure(t *testing.T) {
 	jobs.On(r.Jobs, "x", jobs.Policy{Queue: jobs.Default, Deadline: 5 * time.Millisecond}, func(ctx context.Context, e posted) error {
 		switch e.Host {
 		case "panic":
-			var m map[string]int
-			m["x"] = 1
+			panic("as a mistake of the program would")
 		case "hang":
 			<-ctx.Done()
 			return ctx.Err()

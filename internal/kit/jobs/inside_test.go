@@ -179,57 +179,59 @@ func TestBackoffGrowsAndHasJitter(t *testing.T) {
 	}
 }
 
-func TestASilentProcessTakesNothing(t *testing.T) {
+func TestAProcessThatWasGivenUpTakesNothing(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		c := clock.NewFake(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
 		j := New(Options{DB: d, IDs: ids.NewSource(c, 1), Clock: c})
 		On(j, "tick", Policy{Queue: Default}, func(context.Context, tick) error { return nil })
-		p, err := Join(ctx, d, c, ProcessInfo{})
-		if err != nil {
-			t.Fatal(err)
+		var workers [2]*worker
+		for i := range workers {
+			p, err := Join(ctx, d, c, ProcessInfo{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			workers[i] = &worker{Jobs: j, WorkerOptions: WorkerOptions{Slots: 5, Process: p, Log: slog.New(slog.DiscardHandler)}, names: []string{"tick"}}
 		}
-		w := &worker{Jobs: j, WorkerOptions: WorkerOptions{Slots: 5, Process: p, Log: slog.New(slog.DiscardHandler)}, names: []string{"tick"}}
-		claim := func() (n int) {
+		silent, other := workers[0], workers[1]
+		do := func(fn func(tx *db.Tx) error) {
 			t.Helper()
-			if err := d.Write(ctx, func(tx *db.Tx) error {
+			if err := d.Write(ctx, fn); err != nil {
+				t.Fatal(err)
+			}
+		}
+		claim := func(w *worker) (n int) {
+			t.Helper()
+			do(func(tx *db.Tx) error {
 				got, err := w.claim(ctx, tx, Default, 1, w.laneRoom())
 				n = len(got)
 				return err
-			}); err != nil {
-				t.Fatal(err)
-			}
+			})
 			return n
 		}
-		if err := d.Write(ctx, func(tx *db.Tx) error { return j.Emit(ctx, tx, tick{}, tick{}) }); err != nil {
-			t.Fatal(err)
-		}
-		if n := claim(); n != 1 {
+		do(func(tx *db.Tx) error { return j.Emit(ctx, tx, tick{}, tick{}) })
+		if n := claim(silent); n != 1 {
 			t.Errorf("took %d jobs", n)
 		}
 		c.Advance(deadAfter + time.Second)
-		if n := claim(); n != 0 {
-			t.Errorf("while it is silent it took %d jobs", n)
-		}
-		if err := w.rescue(ctx); err != nil {
+		if err := silent.rescue(ctx); err != nil {
 			t.Fatal(err)
 		}
-		if n, err := db.Value[int64](ctx, d, "SELECT COUNT(*) FROM jobs WHERE state = 1 AND worker = $1", p.ID); n != 1 || err != nil {
+		if n, err := db.Value[int64](ctx, d, "SELECT COUNT(*) FROM jobs WHERE state = 1 AND worker = $1", silent.Process.ID); n != 1 || err != nil {
 			t.Errorf("of its own jobs %d still run, %v: it would run them twice at once", n, err)
 		}
-		other, err := Join(ctx, d, c, ProcessInfo{})
-		if err != nil {
+		do(func(tx *db.Tx) error {
+			_, err := tx.Exec(ctx, "UPDATE processes SET seen_at = $1 WHERE id = $2", db.Ms(c.Now()), other.Process.ID)
+			return err
+		})
+		if err := other.rescue(ctx); err != nil {
 			t.Fatal(err)
 		}
-		if n := claim(); n != 0 {
+		if n := claim(silent); n != 0 {
 			t.Errorf("when it was given up it took %d jobs", n)
 		}
-		w.Process = other
-		if err := w.rescue(ctx); err != nil {
-			t.Fatal(err)
-		}
-		if n := claim() + claim(); n != 2 {
+		if n := claim(other) + claim(other); n != 2 {
 			t.Errorf("the other one took %d jobs", n)
 		}
 	})

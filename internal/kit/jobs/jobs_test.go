@@ -65,18 +65,6 @@ func (r *rig) join(info jobs.ProcessInfo) *jobs.Process {
 	return p
 }
 
-// advance moves the clock, and has all processes seen.
-func (r *rig) advance(d time.Duration) {
-	r.t.Helper()
-	r.clock.Advance(d)
-	if err := r.DB.Write(bg, func(tx *db.Tx) error {
-		_, err := tx.Exec(bg, "UPDATE processes SET seen_at = $1", db.Ms(r.clock.Now()))
-		return err
-	}); err != nil {
-		r.t.Fatal(err)
-	}
-}
-
 // work starts a worker; the function given back stops it and waits for its end.
 func (r *rig) work(o jobs.WorkerOptions) (stop func()) {
 	r.t.Helper()

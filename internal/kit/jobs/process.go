@@ -109,19 +109,26 @@ func (p *Process) Heartbeat(ctx context.Context) error {
 			return nil
 		case <-t.C:
 		}
-		var n int64
-		now := p.clock.Now()
-		err := p.db.Write(ctx, func(tx *db.Tx) (err error) {
-			n, err = tx.Exec(ctx, "UPDATE processes SET seen_at = $1 WHERE id = $2", db.Ms(now), p.ID)
+		if err := p.Beat(ctx); errors.Is(err, ErrEvicted) {
 			return err
-		})
-		switch {
-		case err == nil && n == 0:
-			return ErrEvicted
-		case err == nil:
-			p.seen.Store(db.Ms(now))
 		}
 	}
+}
+
+// Beat is one beat of the heart.
+func (p *Process) Beat(ctx context.Context) error {
+	now := p.clock.Now()
+	err := p.db.Write(ctx, func(tx *db.Tx) error {
+		n, err := tx.Exec(ctx, "UPDATE processes SET seen_at = $1 WHERE id = $2", db.Ms(now), p.ID)
+		if err == nil && n == 0 {
+			return ErrEvicted
+		}
+		return err
+	})
+	if err == nil {
+		p.seen.Store(db.Ms(now))
+	}
+	return err
 }
 
 // Leave takes the process out: its slot is free and its jobs, if any are left, run elsewhere at once.
@@ -146,6 +153,9 @@ func (w *worker) rescue(ctx context.Context) error {
 		return err
 	}
 	return w.DB.Write(ctx, func(tx *db.Tx) error {
+		if _, err := tx.Exec(ctx, "DELETE FROM processes WHERE id <> $1 AND seen_at < $2", w.Process.ID, alive); err != nil {
+			return err
+		}
 		n, err := tx.Exec(ctx, "UPDATE jobs SET state = 0, worker = 0 WHERE "+orphaned, w.Process.ID, alive)
 		if err == nil && n > 0 {
 			w.Log.Warn("jobs of a process that is gone run again", "jobs", n)

@@ -344,9 +344,9 @@ WHERE state = 0 AND queue = $1 AND run_at <= $2 AND kind = ANY($3) AND lane <> A
 	if len(got) == 0 {
 		return nil, nil
 	}
-	// A process that the others take for dead takes nothing: they would run it too.
+	// A process that the others gave up takes nothing: they would run it too.
 	taken, err := tx.Exec(ctx, `UPDATE jobs SET state = 1, worker = $1, attempt = attempt + 1 WHERE id = ANY($2)
-AND EXISTS (SELECT 1 FROM processes WHERE id = $1 AND seen_at >= $3)`, w.Process.ID, db.Array(idsOf(got)), db.Ms(w.Clock.Now().Add(-deadAfter)))
+AND EXISTS (SELECT 1 FROM processes WHERE id = $1)`, w.Process.ID, db.Array(idsOf(got)))
 	if err != nil || taken == 0 {
 		return nil, err
 	}

@@ -49,7 +49,7 @@ func (a *API) named(r *api.Request, q string, resolve bool) (*accounts.Account, 
 	handle, full := handleIn(q)
 	var acct *accounts.Account
 	var st *statuses.Status
-	err := error(errs.NotFound())
+	var err error
 	switch {
 	case full:
 		acct, err = a.Accounts.ByAcct(r.Context(), a.DB, handle.Username, handle.Domain)
