@@ -89,7 +89,7 @@ func startPostgres(ctx context.Context, dir string) (*postgres, error) {
 	p := &postgres{url: fmt.Sprintf("postgres://gomph@127.0.0.1:%d/postgres?sslmode=disable", port)}
 	// As it comes, but for more memory than the 1990s had.
 	p.cmd = exec.Command(binary, "-D", data, "-p", strconv.Itoa(port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
-		"-c", "shared_buffers=512MB", "-c", "max_wal_size=4GB", "-c", "jit=off")
+		"-c", "shared_buffers=512MB", "-c", "max_wal_size=4GB", "-c", "jit=off", "-c", "log_min_duration_statement=30")
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = data, log, log
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as, Pdeathsig: syscall.SIGINT}
 	if err := p.cmd.Start(); err != nil {

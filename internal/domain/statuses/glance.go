@@ -82,7 +82,7 @@ var glances = map[glanceKind]string{
 func glanceText(signedIn, originals bool) string {
 	which := "s.id = ANY($2)"
 	if originals {
-		which = "(s.id = ANY($2) OR s.id IN (SELECT x.reblog_of_id FROM statuses x WHERE x.id = ANY($2)))"
+		which = "s.id IN (SELECT x.id FROM statuses x WHERE x.id = ANY($2) UNION SELECT x.reblog_of_id FROM statuses x WHERE x.id = ANY($2))"
 	}
 	return fmt.Sprintf(`SELECT s.id, s.account_id, s.reblog_of_id, s.edited_at, s.replies_count, s.reblogs_count, s.favourites_count,
   a.updated_at, a.statuses_count %% %[1]d + a.following_count %% %[1]d * %[1]d + a.followers_count %% %[1]d * %[1]d * %[1]d, a.last_status_at, %[2]s

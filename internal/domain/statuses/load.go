@@ -57,7 +57,7 @@ func viewerFlags(viewer accounts.ID) string {
 func (s *Service) loadStatuses(ctx context.Context, q db.Q, viewer accounts.ID, list []ID, p *Parts) error {
 	rows, err := q.Query(ctx, "SELECT "+columns+viewerFlags(viewer)+`, COALESCE(o.name, ''), COALESCE(o.website, '')
 FROM statuses s JOIN accounts a ON a.id = s.account_id LEFT JOIN oauth_applications o ON o.id = s.application_id
-WHERE (s.id = ANY($2) OR s.id IN (SELECT x.reblog_of_id FROM statuses x WHERE x.id = ANY($2))) AND `+visible("$1"), viewer, db.Array(list))
+WHERE s.id IN (SELECT x.id FROM statuses x WHERE x.id = ANY($2) UNION SELECT x.reblog_of_id FROM statuses x WHERE x.id = ANY($2)) AND `+visible("$1"), viewer, db.Array(list))
 	if err != nil {
 		return fmt.Errorf("loading statuses: %w", err)
 	}
