@@ -32,6 +32,7 @@ func TestPeople(t *testing.T) {
 			s.Step(t, "sign-up by an app", func(t *testing.T) { signUpByApp(t, s, app, mailbox) })
 			s.Step(t, "sign-up by form", func(t *testing.T) { signUpByForm(t, s, mailbox) })
 			s.Step(t, "a sign-up that cannot be", func(t *testing.T) { refusedSignUps(t, s, app) })
+			s.Step(t, "who may sign up", func(t *testing.T) { registrations(t, s, app, mailbox) })
 			s.Step(t, "sign-in", func(t *testing.T) { signIns(t, s, ann) })
 			s.Step(t, "code with a proof key", func(t *testing.T) { codeFlow(t, s, ann) })
 			s.Step(t, "code out of band", func(t *testing.T) { outOfBand(t, s, ann, app) })
@@ -197,6 +198,42 @@ func refusedSignUps(t *testing.T, s *Server, app App) {
 	if got := s.Do("POST", "/api/v1/accounts", "", signUp("bob")).Status; got != 401 {
 		t.Errorf("without a token: %d", got)
 	}
+}
+
+// registrations closes and opens the server while it runs.
+func registrations(t *testing.T, s *Server, app App, mailbox *services.Mailbox) {
+	type instance struct {
+		Registrations struct {
+			Enabled  bool `json:"enabled"`
+			Approval bool `json:"approval_required"`
+		}
+	}
+	set := func(mode string, enabled, approval bool) {
+		s.Command("settings", "set", "registrations_mode", mode)
+		Eventually(t, "sign-up is "+mode, func() error {
+			var got instance
+			if s.Do("GET", "/api/v2/instance", "", nil).Want(200).Into(&got); got.Registrations.Enabled != enabled || got.Registrations.Approval != approval {
+				return fmt.Errorf("%+v", got)
+			}
+			return nil
+		})
+	}
+	token := s.appToken(app)
+	set("none", false, false)
+	if got := s.Do("POST", "/api/v1/accounts", token, signUp("late")); got.Status != 403 {
+		t.Errorf("sign-up while closed: %d %s", got.Status, got.Body)
+	}
+	if page := s.Browser().Open("/auth/sign_up"); strings.Contains(page.Body, `type="password"`) {
+		t.Error("the form is shown while closed")
+	}
+	set("approved", true, true)
+	var granted Token
+	s.Do("POST", "/api/v1/accounts", token, signUp("patient", "reason", "to talk")).Want(200).Into(&granted)
+	s.Browser().Open(confirmation(t, s, mailbox.Next(t), "patient@people.example"))
+	if got := s.Do("GET", Home, granted.AccessToken, nil).Want(403).Error(); !strings.Contains(got, "approv") && !strings.Contains(got, "pending") {
+		t.Errorf("before the approval: %q", got)
+	}
+	set("open", true, false)
 }
 
 func signIns(t *testing.T, s *Server, ann Person) {
