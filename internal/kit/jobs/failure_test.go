@@ -100,7 +100,7 @@ func TestAPanicIsOneJobsFailure(t *testing.T) {
 	}
 	until(t, "both failures are written", func() bool {
 		rows := r.rows()
-		return len(rows) == 2 && rows[0].lastError == "panic: assignment to entry in nil map" && rows[1].lastError == context.DeadlineExceeded.Error() && rows[1].state == 0
+		return len(rows) == 2 && rows[0].lastError == "panic: as a mistake of the program would" && rows[1].lastError == context.DeadlineExceeded.Error() && rows[1].state == 0
 	})
 	stop()
 	if len(ends) != 4 || ends[1] != "<nil>" {

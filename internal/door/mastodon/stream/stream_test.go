@@ -32,9 +32,8 @@ func TestMain(m *testing.M) {
 // simple is a world in one process.
 func simple(t *testing.T, change ...func(*stream.Deps)) *world {
 	bus := pubsub.NewLocal()
-	w := open(t, dbtest.SQLite(t), bus, bus, change...)
-	t.Cleanup(func() { _ = bus.Close() })
-	return w
+	t.Cleanup(func() { _ = bus.Close() }) // after the server, which is opened later
+	return open(t, dbtest.SQLite(t), bus, bus, change...)
 }
 
 // everywhere runs a test in one process on SQLite, and as two processes on PostgreSQL and Redis.
