@@ -272,6 +272,7 @@ def streaming(ann, bob):
     listener = Listener()
     handle = ann.app.stream_user(listener, run_async=True, timeout=PATIENCE_SECONDS)
     try:
+        eventually(lambda: handle.connection, "the stream, which the library opens in a thread of its own")
         post = ann.app.status_post("live")
         listener.wait(("update", post.id))
         ann.app.status_update(post.id, "live, edited")
