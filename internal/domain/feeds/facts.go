@@ -10,7 +10,7 @@ import (
 	"github.com/gomph/gomph/internal/kit/db"
 )
 
-// posts loads what decides who sees posts, in the order asked for; two statements. Those that are gone are absent, and with
+// posts loads what decides who sees posts, in the order asked for; at most two statements. Those that are gone are absent, and with
 // them boosts of what is gone, and all of somebody suspended. With deleted, posts are there although they were deleted.
 func (s *Service) posts(ctx context.Context, q db.Q, list []statuses.ID, deleted bool) ([]*post, error) {
 	gone := " AND s.deleted_at = 0 AND (o.id IS NULL OR (o.deleted_at = 0 AND b.suspended_at = 0))"
@@ -18,7 +18,7 @@ func (s *Service) posts(ctx context.Context, q db.Q, list []statuses.ID, deleted
 		gone = ""
 	}
 	rows, err := db.All(ctx, q, scanPost, `SELECT s.id, s.account_id, s.visibility, s.language, s.in_reply_to_id <> 0 OR s.in_reply_to_account_id <> 0 OR s.in_reply_to_uri <> '', s.in_reply_to_account_id,
-  s.reblog_of_id, s.edited_at, COALESCE(o.account_id, 0), COALESCE(b.domain, '')
+  s.reblog_of_id, s.edited_at, COALESCE(o.account_id, 0), COALESCE(b.domain, ''), COALESCE(o.parts, s.parts), a.domain, a.silenced_at <> 0
 FROM statuses s JOIN accounts a ON a.id = s.account_id LEFT JOIN statuses o ON o.id = s.reblog_of_id AND s.reblog_of_id <> 0 LEFT JOIN accounts b ON b.id = o.account_id
 WHERE s.id = ANY($1) AND a.suspended_at = 0`+gone, db.Array(list))
 	if err != nil {
@@ -32,9 +32,11 @@ WHERE s.id = ANY($1) AND a.suspended_at = 0`+gone, db.Array(list))
 		}
 		by[p.id] = p
 		s.originals.put(p.id, p.original)
-		if p.boost() {
+		switch {
+		case p.parts&statuses.PartMentions == 0:
+		case p.boost():
 			texts = append(texts, p.original)
-		} else {
+		default:
 			texts = append(texts, p.id)
 		}
 	}
@@ -49,12 +51,15 @@ WHERE s.id = ANY($1) AND a.suspended_at = 0`+gone, db.Array(list))
 
 func scanPost(r db.Row) (*post, error) {
 	var p post
-	err := r.Scan(&p.id, &p.author, &p.visibility, &p.language, &p.answers, &p.replyTo, &p.original, &p.edited, &p.originalAuthor, &p.originalDomain)
+	err := r.Scan(&p.id, &p.author, &p.visibility, &p.language, &p.answers, &p.replyTo, &p.original, &p.edited, &p.originalAuthor, &p.originalDomain, &p.parts, &p.domain, &p.silenced)
 	return &p, err
 }
 
 // mentions fills in who is mentioned in posts, or in those that they boost.
 func (s *Service) mentions(ctx context.Context, q db.Q, list []*post, texts []statuses.ID) error {
+	if len(texts) == 0 {
+		return nil
+	}
 	type row struct {
 		status statuses.ID
 		who    accounts.ID

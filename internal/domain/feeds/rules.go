@@ -14,6 +14,10 @@ type post struct {
 	visibility statuses.Visibility
 	language   string
 	edited     int64 // milliseconds, for messages
+	parts      int64 // as statuses.PartMedia and the others; of the boosted post for a boost
+	// domain is the author's; silenced says that the author is hidden from those who do not follow.
+	domain   string
+	silenced bool
 	// answers says that it answers a post, even one that is gone by now; replyTo is whose, 0 while that is not known.
 	answers bool
 	replyTo accounts.ID

@@ -11,7 +11,6 @@ import (
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/kit/cache"
 	"github.com/gomph/gomph/internal/kit/db"
-	"github.com/gomph/gomph/internal/kit/errs"
 	"github.com/gomph/gomph/internal/kit/pubsub"
 )
 
@@ -111,14 +110,7 @@ func (s *Service) subject(ctx context.Context, e Spread) (*post, bool, error) {
 	if err != nil || len(list) == 0 {
 		return nil, false, err
 	}
-	author, err := s.Accounts.ByID(ctx, s.DB, list[0].author)
-	if errs.IsNotFound(err) {
-		return nil, false, nil
-	}
-	if err != nil {
-		return nil, false, err
-	}
-	return list[0], author.Local(), nil
+	return list[0], list[0].domain == "", nil
 }
 
 func (s *Service) serve(ctx context.Context, e Spread, p *post, local bool) (full bool, err error) {
@@ -186,10 +178,13 @@ func (s *Service) tellPublic(ctx context.Context, p *post, local bool, event str
 	}
 	m := Message{Event: event, ID: int64(p.id), At: p.edited, Author: p.author, Local: local, Language: p.language, Reply: p.answers && p.replyTo != p.author}
 	m.People = p.named[:min(len(p.named), maxPeople)]
-	var silenced int64
-	err := s.DB.QueryRow(ctx, "SELECT a.domain, a.silenced_at, EXISTS (SELECT 1 FROM media_attachments m WHERE m.status_id = $2 AND m.status_id <> 0) FROM accounts a WHERE a.id = $1", p.author, p.id).Scan(&m.Domain, &silenced, &m.Media)
-	if err != nil || silenced != 0 {
-		return err
+	m.Domain, m.Media = p.domain, p.parts&statuses.PartMedia != 0
+	if p.silenced {
+		return nil
+	}
+	if p.parts&statuses.PartTags == 0 {
+		s.publish(ctx, m.on(PublicChannel))
+		return nil
 	}
 	tags, err := s.Statuses.TagsOf(ctx, s.DB, []statuses.ID{p.id})
 	if err != nil {

@@ -54,6 +54,9 @@ func (s *Service) boosted(ctx context.Context, boost *statuses.Status) error {
 
 // mentioned tells those whom a post names, and gives them.
 func (s *Service) mentioned(ctx context.Context, st *statuses.Status) ([]accounts.ID, error) {
+	if !st.Names() {
+		return nil, nil
+	}
 	parts, err := s.Statuses.MentionsOf(ctx, s.DB, []statuses.ID{st.ID})
 	if err != nil {
 		return nil, err

@@ -168,8 +168,13 @@ func (s *Service) tagIDs(ctx context.Context, tx *db.Tx, names []string) ([]int6
 		norm = append(norm, n)
 		rows = append(rows, []any{s.IDs.Next(), n, name, now})
 	}
-	if _, err := tx.ExecMany(ctx, `INSERT INTO tags (id, name, display_name, created_at, last_status_at) VALUES ($1, $2, $3, $4, $4)
-ON CONFLICT (name) DO UPDATE SET last_status_at = excluded.last_status_at`, rows); err != nil {
+	const insert = `INSERT INTO tags (id, name, display_name, created_at, last_status_at) VALUES ($1, $2, $3, $4, $4)
+ON CONFLICT (name) DO UPDATE SET last_status_at = excluded.last_status_at`
+	if len(rows) == 1 {
+		id, err := db.Value[int64](ctx, tx, insert+" RETURNING id", rows[0]...)
+		return []int64{id}, err
+	}
+	if _, err := tx.ExecMany(ctx, insert, rows); err != nil {
 		return nil, fmt.Errorf("writing tags: %w", err)
 	}
 	return db.Column[int64](ctx, tx, "SELECT id FROM tags WHERE name = ANY($1)", db.Texts(norm))

@@ -78,6 +78,16 @@ type Status struct {
 	parts int64
 }
 
+// Rows of further tables that a post may have, as the column parts tells: bits of it.
+const (
+	PartMedia    = hasMedia
+	PartMentions = hasMentions
+	PartTags     = hasTags
+)
+
+// Names reports whether the post mentions anybody, silently or not.
+func (s *Status) Names() bool { return s.parts&hasMentions != 0 }
+
 // Reblog reports whether this is a boost.
 func (s *Status) Reblog() bool { return s.ReblogOfID != 0 }
 

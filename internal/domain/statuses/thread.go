@@ -97,3 +97,13 @@ func (s *Service) PublicReplies(ctx context.Context, q db.Q, st *Status, after I
 	return db.Column[string](ctx, q, "SELECT s.uri FROM statuses s WHERE s.in_reply_to_id = $1 AND s.in_reply_to_id <> 0 AND s.deleted_at = 0 AND s.visibility <= 1 AND s.account_id "+cmp+" $2 AND s.id > $3 ORDER BY s.id LIMIT $4",
 		st.ID, st.AccountID, after, limit)
 }
+
+// HeardElsewhere reports whether a post, or boost, may concern anybody on another server: a follower, somebody who is named, or
+// the author of what is answered or boosted. Most posts of a small server do not, and then nothing need be made of them.
+func (s *Service) HeardElsewhere(ctx context.Context, q db.Q, id ID) (bool, error) {
+	return db.Exists(ctx, q, `SELECT 1 FROM statuses s LEFT JOIN statuses o ON o.id = s.reblog_of_id AND s.reblog_of_id <> 0 WHERE s.id = $1 AND (
+  EXISTS (SELECT 1 FROM mentions m JOIN accounts a ON a.id = m.account_id WHERE m.status_id = s.id AND a.domain <> '')
+  OR EXISTS (SELECT 1 FROM accounts a WHERE a.id = s.in_reply_to_account_id AND a.domain <> '')
+  OR EXISTS (SELECT 1 FROM accounts a WHERE a.id = o.account_id AND a.domain <> '')
+  OR (s.visibility < 3 AND EXISTS (SELECT 1 FROM follows f JOIN accounts a ON a.id = f.account_id WHERE f.target_account_id = s.account_id AND a.domain <> '')))`, id)
+}

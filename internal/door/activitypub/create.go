@@ -43,6 +43,9 @@ func (s *Server) fetchSent(ctx context.Context, a activity, id string) error {
 
 // SendCreate brings a new post of ours, or a boost, to those whom it concerns.
 func (s *Server) SendCreate(ctx context.Context, e statuses.Posted) error {
+	if heard, err := s.Statuses.HeardElsewhere(ctx, s.DB, e.StatusID); err != nil || !heard {
+		return err
+	}
 	if e.Reblog {
 		return s.sendAnnounce(ctx, e.StatusID)
 	}
