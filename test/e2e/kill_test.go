@@ -16,8 +16,8 @@ import (
 const (
 	// localFollowers is how many people of the same server read each post at home.
 	localFollowers = 200
-	// kills is how often processes are killed; each of the five has its turn twice.
-	kills = 8
+	// kills is how often processes are killed; each kind has its turn twice.
+	kills = 10
 	// mostBetween is the largest number of acknowledgements between two kills.
 	mostBetween = 10
 	// retryEvery is the pause before something is sent again that was not acknowledged.
@@ -111,14 +111,14 @@ func (k *kill) rounds(t *testing.T) {
 		acting.Go(func() { k.write(t, worker, stop) })
 	}
 	acting.Go(func() { k.send(t, stop) })
-	victims := []string{"serve"}
+	victims := [][]string{{"serve"}}
 	if k.s.Layout == Five {
-		victims = []string{"web", "worker", "streaming", "scheduler"}
+		victims = [][]string{{"web"}, {"worker"}, {"streaming"}, {"scheduler"}, nil} // the last are all of them
 	}
 	for round := range kills {
 		k.await(t, k.acknowledged.Load()+1+k.random.Int64N(mostBetween))
 		<-time.After(time.Duration(k.random.Int64N(int64(20 * time.Millisecond)))) // not always right after an answer
-		k.s.Kill9(victims[round%len(victims)])
+		k.s.Kill9(victims[round%len(victims)]...)
 		k.s.Resume()
 	}
 	k.await(t, k.acknowledged.Load()+3)
