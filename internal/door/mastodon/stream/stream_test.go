@@ -150,7 +150,10 @@ func TestEveryStreamHearsItsOwn(t *testing.T) {
 	w.pump()
 	media := func(by accounts.ID, id statuses.ID) {
 		w.must(w.DB.Write(w.ctx, func(tx *db.Tx) error {
-			_, err := tx.Exec(w.ctx, "INSERT INTO media_attachments (id, account_id, status_id, kind, created_at, updated_at) VALUES ($1, $2, $3, 'image', 1, 1)", w.IDs.Next(), by, id)
+			if _, err := tx.Exec(w.ctx, "INSERT INTO media_attachments (id, account_id, status_id, kind, created_at, updated_at) VALUES ($1, $2, $3, 'image', 1, 1)", w.IDs.Next(), by, id); err != nil {
+				return err
+			}
+			_, err := tx.Exec(w.ctx, "UPDATE statuses SET parts = parts + $1 WHERE id = $2", statuses.PartMedia, id)
 			return err
 		}))
 	}
