@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/url"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"path/filepath"
 	"sort"
 	"strconv"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -67,7 +69,7 @@ func need(t testing.TB, name string) string {
 	return ""
 }
 
-// FreePort returns a port of 127.0.0.1 that nobody listened on a moment ago.
+// FreePort returns a port of 127.0.0.1 that nobody listened on a moment ago, and no test of this process gets again.
 func FreePort(t testing.TB) int {
 	t.Helper()
 	port, err := freePort()
@@ -77,13 +79,31 @@ func FreePort(t testing.TB) int {
 	return port
 }
 
+// The ports that are tried lie below those that systems give to outgoing connections, of which a test makes many: one of them would take a port
+// between the look and the server's start.
+const (
+	firstPort, lastPort = 20_000, 32_000
+	portTries           = 200
+)
+
+// given are the ports that were handed out: a server may stop and come back to its own.
+var given sync.Map
+
 func freePort() (int, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("looking for a free port: %w", err)
+	var failure error
+	for range portTries {
+		port := firstPort + rand.IntN(lastPort-firstPort)
+		if _, taken := given.LoadOrStore(port, true); taken {
+			continue
+		}
+		listener, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port))
+		if err != nil {
+			failure = err
+			continue
+		}
+		return port, listener.Close()
 	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port, nil
+	return 0, fmt.Errorf("looking for a free port: %w", failure)
 }
 
 // servant is the user under whom servers run that refuse to run as root: nil unless root asks.
