@@ -90,7 +90,7 @@ const (
 var given sync.Map
 
 func freePort() (int, error) {
-	var failure error
+	failure := errors.New("all that were tried are taken")
 	for range portTries {
 		port := firstPort + rand.IntN(lastPort-firstPort)
 		if _, taken := given.LoadOrStore(port, true); taken {
