@@ -2,16 +2,8 @@ package redis_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"math/big"
 	"net"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -22,6 +14,7 @@ import (
 
 	"github.com/gomph/gomph/internal/kit/redis"
 	"github.com/gomph/gomph/internal/kit/redis/redistest"
+	"github.com/gomph/gomph/internal/testkit/services"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -125,11 +118,11 @@ func TestOpenStopsWithItsContext(t *testing.T) {
 func TestTLS(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	ca := newAuthority(t, dir, "ca")
-	ca.issue(t, dir, "server", "127.0.0.1")
-	ca.issue(t, dir, "client", "")
-	other := newAuthority(t, dir, "other")
-	other.issue(t, dir, "stranger", "")
+	ca := services.NewAuthority(t, dir, "ca")
+	ca.Issue(t, "server", "127.0.0.1")
+	ca.Issue(t, "client", "")
+	other := services.NewAuthority(t, dir, "other")
+	other.Issue(t, "stranger", "")
 	file := func(n string) string { return filepath.Join(dir, n+".pem") }
 	tlsPort := freePort(t)
 	redistest.Start(t, "--tls-port", tlsPort, "--tls-cert-file", file("server"), "--tls-key-file", file("server.key"),
@@ -161,60 +154,6 @@ func TestTLS(t *testing.T) {
 			c.Close()
 		}
 	}
-}
-
-type authority struct {
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-}
-
-func newAuthority(t *testing.T, dir, name string) authority {
-	t.Helper()
-	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour),
-		NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
-	a := authority{cert: tmpl}
-	a.cert, a.key = write(t, dir, name, tmpl, a)
-	return a
-}
-
-func (a authority) issue(t *testing.T, dir, name, ip string) {
-	t.Helper()
-	tmpl := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour),
-		NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
-	if ip != "" {
-		tmpl.IPAddresses = []net.IP{net.ParseIP(ip)}
-	}
-	write(t, dir, name, tmpl, a)
-}
-
-func write(t *testing.T, dir, name string, tmpl *x509.Certificate, by authority) (*x509.Certificate, *ecdsa.PrivateKey) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if by.key == nil {
-		by.key = key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, tmpl, by.cert, &key.PublicKey, by.key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for suffix, b := range map[string]*pem.Block{".pem": {Type: "CERTIFICATE", Bytes: der}, ".key.pem": {Type: "PRIVATE KEY", Bytes: keyDER}} {
-		if err := os.WriteFile(filepath.Join(dir, name+suffix), pem.EncodeToMemory(b), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return cert, key
 }
 
 func freePort(t *testing.T) string {

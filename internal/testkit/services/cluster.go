@@ -126,12 +126,9 @@ func startCluster(base string, as *syscall.Credential) (cluster, error) {
 	if err != nil {
 		return cluster{}, err
 	}
-	data := filepath.Join(dir, "data")
-	// A collation by bytes, as SQLite sorts. No syncing: this data is never worth keeping.
-	create := exec.Command(initdb, "--pgdata", data, "--username", "gomph", "--auth", "trust", "--no-sync", "--encoding", "UTF8", "--locale", "C.UTF-8")
-	create.Dir, create.SysProcAttr = dir, &syscall.SysProcAttr{Credential: as}
-	if output, err := create.CombinedOutput(); err != nil {
-		return cluster{}, fmt.Errorf("creating a cluster: %w: %s", err, output)
+	data, err := createCluster(initdb, dir, as)
+	if err != nil {
+		return cluster{}, err
 	}
 	started := cluster{Dir: dir}
 	if err := started.use(); err != nil {
@@ -143,6 +140,17 @@ func startCluster(base string, as *syscall.Credential) (cluster, error) {
 		}
 	}
 	return cluster{}, errors.Join(err, started.users.Close())
+}
+
+// createCluster makes the data of a cluster in dir: a collation by bytes, as SQLite sorts; no syncing, for this data is never worth keeping.
+func createCluster(initdb, dir string, as *syscall.Credential) (data string, err error) {
+	data = filepath.Join(dir, "data")
+	create := exec.Command(initdb, "--pgdata", data, "--username", "gomph", "--auth", "trust", "--no-sync", "--encoding", "UTF8", "--locale", "C.UTF-8")
+	create.Dir, create.SysProcAttr = dir, &syscall.SysProcAttr{Credential: as}
+	if output, err := create.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("creating a cluster: %w: %s", err, output)
+	}
+	return data, nil
 }
 
 // runCluster starts the server on a free port, waits until it answers, and returns its address.
