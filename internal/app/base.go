@@ -73,6 +73,7 @@ func openBase(ctx context.Context, c *config.Config, roles string, migrate bool)
 	if err := os.MkdirAll(c.Data, 0o750); err != nil {
 		return nil, fmt.Errorf("making the data folder: %w", err)
 	}
+	watchMachine(b.Metrics)
 	serving := roles != "command"
 	if serving {
 		b.ballast = make([]byte, ballast)

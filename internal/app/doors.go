@@ -19,6 +19,7 @@ import (
 	"github.com/gomph/gomph/internal/door/mastodon/rest"
 	"github.com/gomph/gomph/internal/door/mastodon/stream"
 	"github.com/gomph/gomph/internal/door/site"
+	"github.com/gomph/gomph/internal/kit/admit"
 	"github.com/gomph/gomph/internal/kit/blob"
 	"github.com/gomph/gomph/internal/kit/config"
 	"github.com/gomph/gomph/internal/kit/errs"
@@ -36,6 +37,7 @@ type doors struct {
 	stream *stream.Server
 	mailer *mailer.Mailer
 	api    api.Deps
+	gate   *admit.Gate
 }
 
 func (a *App) buildDoors() error {
@@ -53,6 +55,7 @@ func (a *App) buildDoors() error {
 	}
 	a.files = files
 	d := &a.doors
+	d.gate = a.gate()
 	d.mailer = mailer.New(mailer.Deps{DB: a.DB, Site: a.Site, Settings: a.Settings, Accounts: a.Accounts, Access: a.Access, Sender: sender})
 	d.render = entity.New(entity.Deps{
 		Site: a.Site, Clock: a.Clock, Accounts: a.Accounts, Relations: a.Relations, Statuses: a.Statuses, Media: a.Media, Filters: a.Filters,
@@ -91,6 +94,7 @@ func (a *App) routes() []api.Route {
 // serveHTTP answers with the doors that a plan's roles open.
 func (a *App) serveHTTP(ctx context.Context, p Plan) error {
 	r := chi.NewRouter()
+	r.Use(a.doors.gate.Wrap)
 	r.Use(middleware.StripSlashes) // apps end paths with a slash, which Mastodon takes
 	if p.has("web") {
 		r.Use(a.Federation.Negotiate)

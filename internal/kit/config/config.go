@@ -27,6 +27,7 @@ type Config struct {
 	TLSCert        string   `name:"tls-cert" env:"GOMPH_TLS_CERT" group:"Listening" placeholder:"FILE" help:"A certificate: the listener then speaks https and HTTP/2 itself."`
 	TLSKey         string   `name:"tls-key" env:"GOMPH_TLS_KEY" group:"Listening" placeholder:"FILE" help:"The certificate's key."`
 	TrustedProxies []string `name:"trusted-proxy-ip" env:"TRUSTED_PROXY_IP" group:"Listening" sep:"," placeholder:"NETWORKS" help:"Proxies whose forwarded headers are believed. Default: loopback and private networks, as in Mastodon."`
+	MaxRequests    int      `name:"max-requests" env:"GOMPH_MAX_REQUESTS" group:"Listening" default:"0" placeholder:"N" help:"How many requests are worked on at once; others wait a second, then are told to come back. Default: 200, and 50 a core where that is more."`
 	MetricsBind    string   `name:"metrics-bind" env:"METRICS_BIND" group:"Listening" placeholder:"HOST:PORT" help:"Where this process serves Prometheus metrics at /metrics. Default: nowhere."`
 
 	Data          string `name:"data" env:"GOMPH_DATA" group:"Storage" default:"./data" placeholder:"FOLDER" help:"Where files, the SQLite database and generated keys are kept."`
@@ -96,6 +97,9 @@ func (c *Config) Check(onlyStreaming bool) error {
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return fmt.Errorf("GOMPH_TLS_CERT and GOMPH_TLS_KEY go together")
+	}
+	if c.MaxRequests < 0 || c.MaxRequests > 100_000 {
+		return fmt.Errorf("GOMPH_MAX_REQUESTS must be from 1 to 100000, or 0 for the default, not %d", c.MaxRequests)
 	}
 	if c.DBPool < 2 || c.DBPool > 1000 {
 		return fmt.Errorf("DB_POOL must be from 2 to 1000, not %d", c.DBPool)
