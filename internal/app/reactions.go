@@ -80,6 +80,7 @@ func (a *App) onPosts() {
 	jobs.On(j, "activitypub.send_poll", votesGather, fed.SendPoll, jobs.When(func(e statuses.Voted) bool { return e.AuthorLocal }),
 		jobs.Unique(func(e statuses.Voted) string { return strconv.FormatInt(e.PollID, 10) }))
 	jobs.On(j, "activitypub.send_poll_end", fanOut, fed.SendPollEnd)
+	jobs.On(j, "statuses.publish_scheduled", onDefault, a.Statuses.PublishScheduled)
 	jobs.On(j, "notifications.poll_ended", onDefault, a.Notifications.PollEnded)
 }
 

@@ -110,7 +110,7 @@ func (s *Service) ByID(ctx context.Context, q db.Q, owner accounts.ID, id int64)
 func (s *Service) Attach(ctx context.Context, tx *db.Tx, owner accounts.ID, status int64, list []int64) error {
 	for i, id := range list {
 		n, err := tx.Exec(ctx, `UPDATE media_attachments SET status_id = $1, position = $2, updated_at = $3
-WHERE id = $4 AND account_id = $5 AND (status_id = 0 OR status_id = $1) AND processing = 'complete'`, status, i, db.Ms(s.clock.Now()), id, owner)
+WHERE id = $4 AND account_id = $5 AND (status_id = 0 AND scheduled_status_id = 0 OR status_id = $1) AND processing = 'complete'`, status, i, db.Ms(s.clock.Now()), id, owner)
 		if err != nil {
 			return fmt.Errorf("attaching media: %w", err)
 		}

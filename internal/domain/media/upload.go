@@ -102,7 +102,7 @@ func (s *Service) Remove(ctx context.Context, files blob.Store, owner accounts.I
 func (s *Service) drop(ctx context.Context, files blob.Store, a Attachment) error {
 	gone := false
 	err := s.db.Write(ctx, func(tx *db.Tx) error {
-		n, err := tx.Exec(ctx, "DELETE FROM media_attachments WHERE id = $1 AND status_id = 0", a.ID)
+		n, err := tx.Exec(ctx, "DELETE FROM media_attachments WHERE id = $1 AND status_id = 0 AND scheduled_status_id = 0", a.ID)
 		gone = n == 1
 		return err
 	})
@@ -114,7 +114,7 @@ func (s *Service) drop(ctx context.Context, files blob.Store, a Attachment) erro
 
 // Sweep deletes files that waited for a post for more than a day, with those of posts that were deleted. It is safe to repeat.
 func (s *Service) Sweep(ctx context.Context, files blob.Store) error {
-	due, err := db.All(ctx, s.db, scan, "SELECT "+columns+" FROM media_attachments m WHERE m.status_id = 0 AND m.created_at < $1 ORDER BY m.created_at LIMIT $2",
+	due, err := db.All(ctx, s.db, scan, "SELECT "+columns+" FROM media_attachments m WHERE m.status_id = 0 AND m.scheduled_status_id = 0 AND m.created_at < $1 ORDER BY m.created_at LIMIT $2",
 		db.Ms(s.clock.Now().Add(-keepUnattached)), sweepAtOnce)
 	if err != nil {
 		return fmt.Errorf("looking for unattached files: %w", err)

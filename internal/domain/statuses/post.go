@@ -85,10 +85,14 @@ func (d *Draft) check() error {
 
 // Post publishes a draft. A repeated IdempotencyKey gives the first post back.
 func (s *Service) Post(ctx context.Context, by *accounts.Account, d Draft) (*Status, error) {
+	return s.post(ctx, by, d, nil)
+}
+
+// post is Post with something to do first in the transaction that writes the post; nil for nothing.
+func (s *Service) post(ctx context.Context, by *accounts.Account, d Draft, before func(*db.Tx) error) (*Status, error) {
 	key := ""
 	if d.IdempotencyKey != "" {
-		sum := sha256.Sum256([]byte(d.IdempotencyKey))
-		key = hex.EncodeToString(sum[:])
+		key = keyHash(d.IdempotencyKey)
 		if st, err := s.repeated(ctx, s.DB, by.ID, key); err == nil || !errs.IsNotFound(err) {
 			return st, err
 		}
@@ -121,14 +125,17 @@ func (s *Service) Post(ctx context.Context, by *accounts.Account, d Draft) (*Sta
 	var first *Status
 	err = s.DB.Write(ctx, func(tx *db.Tx) error {
 		first = nil
+		if before != nil {
+			if err := before(tx); err != nil {
+				return err
+			}
+		}
 		if key != "" {
-			n, err := tx.Exec(ctx, `INSERT INTO idempotency_keys (account_id, key_hash, status_id, created_at) VALUES ($1, $2, $3, $4)
-ON CONFLICT (account_id, key_hash) DO UPDATE SET status_id = excluded.status_id, created_at = excluded.created_at WHERE idempotency_keys.created_at < $5`,
-				by.ID, key, st.ID, db.Ms(now), db.Ms(now.Add(-idempotencyAge)))
+			fresh, err := s.claimKey(ctx, tx, by.ID, key, int64(st.ID), now)
 			if err != nil {
 				return err
 			}
-			if n == 0 {
+			if !fresh {
 				first, err = s.repeated(ctx, tx, by.ID, key)
 				return err
 			}
@@ -147,6 +154,19 @@ ON CONFLICT (account_id, key_hash) DO UPDATE SET status_id = excluded.status_id,
 		return first, nil
 	}
 	return st, nil
+}
+
+func keyHash(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return hex.EncodeToString(sum[:])
+}
+
+// claimKey enters what an idempotency key makes, and reports false when it has made something already.
+func (s *Service) claimKey(ctx context.Context, tx *db.Tx, by accounts.ID, key string, made int64, now time.Time) (bool, error) {
+	n, err := tx.Exec(ctx, `INSERT INTO idempotency_keys (account_id, key_hash, status_id, created_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (account_id, key_hash) DO UPDATE SET status_id = excluded.status_id, created_at = excluded.created_at WHERE idempotency_keys.created_at < $5`,
+		by, key, made, db.Ms(now), db.Ms(now.Add(-idempotencyAge)))
+	return n == 1, err
 }
 
 // repeated finds the post that an idempotency key already made.

@@ -40,6 +40,7 @@ func record(j *jobs.Jobs) *recorder {
 	on[statuses.Pinned](j, r)
 	on[statuses.Voted](j, r)
 	on[statuses.PollEnded](j, r)
+	on[statuses.ScheduledDue](j, r)
 	return r
 }
 

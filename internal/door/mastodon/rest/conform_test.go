@@ -193,6 +193,9 @@ func (l *tables) returns(what string, v any) []string {
 		return l.object("answer", fields, m)
 	case what == "Status|ScheduledStatus":
 		what = "Status"
+		if m, ok := v.(map[string]any); ok && m["scheduled_at"] != nil {
+			what = "ScheduledStatus"
+		}
 	}
 	return l.value("answer", &field{kind: what}, v)
 }

@@ -48,6 +48,13 @@ func (a *API) postStatus(w http.ResponseWriter, r *api.Request) error {
 	}
 	d.IdempotencyKey = r.Header.Get("Idempotency-Key")
 	d.ApplicationID = int64(r.Token.AppID)
+	at, err := a.scheduledAt(r.Params)
+	if err != nil {
+		return err
+	}
+	if !at.IsZero() {
+		return a.schedule(w, r, d, at)
+	}
 	st, err := a.Statuses.Post(r.Context(), r.Account, d)
 	var unexpected *statuses.UnexpectedMentions
 	if errors.As(err, &unexpected) {
@@ -79,10 +86,7 @@ func (a *API) draft(r *api.Request) (statuses.Draft, error) {
 	if err != nil {
 		return d, err
 	}
-	switch {
-	case p.String("scheduled_at") != "":
-		return d, errs.Invalid("Validation failed: Scheduled at is not available on this server")
-	case p.String("quoted_status_id") != "":
+	if p.String("quoted_status_id") != "" {
 		return d, errs.Invalid("Validation failed: Quoting is not available on this server")
 	}
 	prefs := r.User.Settings
