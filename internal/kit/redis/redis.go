@@ -13,9 +13,9 @@ import (
 
 const (
 	// dialTimeout bounds a connection attempt: a server in the same data centre answers in milliseconds, one that does not is down.
-	dialTimeout = 5 * time.Second
+	dialTimeout = 2 * time.Second
 	// writeTimeout bounds how long a sent command may stay unanswered before its connection counts as dead.
-	writeTimeout = 10 * time.Second
+	writeTimeout = 2 * time.Second
 	// connBuffer is the size of each connection's read and write buffer. The library's 512 KiB would cost an idle process megabytes.
 	connBuffer = 64 << 10
 	// blockingConns bounds connections besides the shared ones: the subscribing one and a few in reserve.
@@ -27,7 +27,8 @@ const (
 // Client speaks to one Redis server. It is safe for concurrent use; commands of several goroutines share connections and round trips.
 type Client struct {
 	rueidis.Client
-	addr string
+	addr  string
+	watch *watch
 }
 
 // Open connects to the server that address names and asks it for a sign of life. Forms:
@@ -57,7 +58,7 @@ func Open(ctx context.Context, address string) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connecting to redis at %s: %w", where, scrub(err, opt.Password))
 	}
-	c := &Client{Client: inner, addr: where}
+	c := &Client{Client: inner, addr: where, watch: newWatch()}
 	if err := c.Ping(ctx); err != nil {
 		c.Close()
 		return nil, err
@@ -70,7 +71,7 @@ func (c *Client) Addr() string { return c.addr }
 
 // Ping asks the server for a sign of life.
 func (c *Client) Ping(ctx context.Context) error {
-	if err := c.Do(ctx, c.B().Ping().Build()).Error(); err != nil {
+	if err := c.Client.Do(ctx, c.B().Ping().Build()).Error(); err != nil {
 		return fmt.Errorf("asking redis at %s for a sign of life: %w", c.addr, err)
 	}
 	return nil

@@ -64,6 +64,7 @@ auth_type = any
 pool_mode = transaction
 default_pool_size = %d
 max_client_conn = 2000
+server_login_retry = 1
 `, server.Hostname(), server.Port(), server.User.Username(), password, port, poolSize)
 	path := filepath.Join(dir, "pgbouncer.ini")
 	if err := os.WriteFile(path, []byte(config), 0o644); err != nil {
