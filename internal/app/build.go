@@ -104,7 +104,7 @@ func (a *App) buildDomains() {
 	a.Accounts = accounts.New(accounts.Deps{DB: a.DB, Jobs: a.Jobs, IDs: a.IDs, Clock: a.Clock, Site: a.Site})
 	a.Access = access.New(access.Deps{
 		DB: a.DB, Jobs: a.Jobs, IDs: a.IDs, Clock: a.Clock, Site: a.Site, Settings: a.Settings, Accounts: a.Accounts, Bus: a.Bus,
-		AutoConfirm: a.Config.SMTPServer == "",
+		AutoConfirm: a.Config.SMTPServer == "", KeepOpen: a.Config.KeepOpen == "true",
 	})
 	a.Relations = relations.New(relations.Deps{DB: a.DB, Jobs: a.Jobs, IDs: a.IDs, Clock: a.Clock, Accounts: a.Accounts, Changed: a.relationsChanged})
 	a.Media = media.New(a.DB, a.IDs, a.Clock)

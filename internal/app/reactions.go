@@ -51,6 +51,7 @@ func (a *App) onPeople() {
 	jobs.On(j, "mailer.reset", mails, mail.Reset, jobs.Unique(func(e access.ResetWanted) string { return e.Email }))
 	jobs.On(j, "mailer.password_changed", mails, mail.PasswordChanged)
 	jobs.On(j, "mailer.approved", mails, mail.Approved)
+	jobs.On(j, "mailer.registrations_limited", mails, mail.RegistrationsLimited)
 	jobs.On(j, "activitypub.send_profile", fanOut, a.Federation.SendProfile, jobs.When(func(e accounts.ProfileUpdated) bool { return e.Local }))
 	jobs.On(j, "activitypub.send_actor_delete", fanOut, a.Federation.SendActorDelete, jobs.When(func(e accounts.Removed) bool { return e.Local }))
 	jobs.On(j, "statuses.remove_all", fanOut, func(ctx context.Context, e accounts.Removed) error { return a.Statuses.RemoveAll(ctx, e.AccountID) })
@@ -130,6 +131,7 @@ func (a *App) onCommands() {
 	jobs.On(j, "activitypub.purge_status", afterwards, fed.PurgeStatus)
 	jobs.On(j, "media.sweep", recurring, func(ctx context.Context, _ SweepMediaDue) error { return a.Media.Sweep(ctx, a.files) })
 	jobs.On(j, "access.clean_up", recurring, a.Access.CleanUp)
+	jobs.On(j, "access.limit_unattended", recurring, a.Access.LimitUnattended)
 	jobs.On(j, "relations.expire_mutes", recurring, func(ctx context.Context, _ ExpireMutesDue) error { return a.Relations.ExpireMutes(ctx, 1000) })
 	jobs.On(j, "statuses.forget_keys", recurring, func(ctx context.Context, _ ForgetKeysDue) error { return a.Statuses.ForgetKeys(ctx) })
 }

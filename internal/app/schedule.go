@@ -28,6 +28,7 @@ func (SweepMediaDue) Kind() string { return "app.sweep_media_due" }
 // schedule is all that comes again and again.
 var schedule = []jobs.Recurring{
 	{Name: "access.clean_up", Every: 24 * time.Hour, Event: access.CleanUpDue{}},
+	{Name: "access.limit_unattended", Every: time.Hour, Event: access.UnattendedDue{}},
 	{Name: "media.sweep", Every: time.Hour, Event: SweepMediaDue{}},
 	{Name: "relations.expire_mutes", Every: time.Minute, Event: ExpireMutesDue{}},
 	{Name: "statuses.forget_keys", Every: time.Hour, Event: ForgetKeysDue{}},

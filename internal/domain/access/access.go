@@ -86,6 +86,8 @@ type Deps struct {
 	Bus pubsub.Bus
 	// AutoConfirm takes addresses as confirmed: for servers that cannot send mail.
 	AutoConfirm bool
+	// KeepOpen leaves open sign-ups open also when no moderator is there.
+	KeepOpen bool
 	// NewKeys makes an account's signing keys; nil makes RSA keys of the usual size. Tests share a pair.
 	NewKeys func() (accounts.Keys, error)
 }

@@ -41,6 +41,7 @@ func newWorld(t *testing.T, d *db.DB) *world {
 	record[access.EmailChanged](w.Jobs)
 	record[access.PasswordChanged](w.Jobs)
 	record[access.Approved](w.Jobs)
+	record[access.RegistrationsLimited](w.Jobs)
 	w.Service = w.process()
 	return w
 }

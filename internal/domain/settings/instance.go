@@ -214,18 +214,29 @@ func (s *Service) Set(ctx context.Context, name, value string) error {
 		if err := d.check(value); err != nil {
 			return errs.Wrap(errs.InvalidKind, err, "Validation failed: %s %s", name, err.Error())
 		}
-		err := s.DB.Write(ctx, func(tx *db.Tx) error {
-			_, err := tx.Exec(ctx, `INSERT INTO settings (name, value, updated_at) VALUES ($1, $2, $3)
-ON CONFLICT (name) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at`, name, value, db.Ms(s.Clock.Now()))
-			return err
-		})
+		err := s.DB.Write(ctx, func(tx *db.Tx) error { return s.put(ctx, tx, name, value) })
 		if err != nil {
 			return fmt.Errorf("changing setting %s: %w", name, err)
 		}
-		s.forget()
 		return nil
 	}
 	return errs.Invalid("There is no setting named %q", text.Truncate(name, maxLine))
+}
+
+func (s *Service) put(ctx context.Context, tx *db.Tx, name, value string) error {
+	_, err := tx.Exec(ctx, `INSERT INTO settings (name, value, updated_at) VALUES ($1, $2, $3)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at`, name, value, db.Ms(s.Clock.Now()))
+	tx.AfterCommit(s.forget)
+	return err
+}
+
+// LimitRegistrations makes sign-ups that are open wait for approval from now on. It reports false when they were not open.
+func (s *Service) LimitRegistrations(ctx context.Context, tx *db.Tx) (bool, error) {
+	i, err := s.Load(ctx, tx)
+	if err != nil || i.RegistrationsMode != RegistrationsOpen {
+		return false, err
+	}
+	return true, s.put(ctx, tx, "registrations_mode", RegistrationsApproved)
 }
 
 func (s *Service) forget() {

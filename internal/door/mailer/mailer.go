@@ -179,3 +179,16 @@ func (m *Mailer) Approved(ctx context.Context, e access.Approved) error {
 	}
 	return m.send(ctx, u, l)
 }
+
+// RegistrationsLimited tells an admin that sign-ups wait for approval, since no moderator was there.
+func (m *Mailer) RegistrationsLimited(ctx context.Context, e access.RegistrationsLimited) error {
+	u, err := m.Access.ByID(ctx, m.DB, e.UserID)
+	if err != nil {
+		return ignoreGone(err)
+	}
+	return m.send(ctx, u, letter{subject: "Sign-ups on %s now wait for approval", paragraphs: []string{
+		"nobody who may moderate " + m.Site.LocalDomain + " was there for a week, so new accounts now wait until somebody approves them.",
+		"To let everybody in again, sign in and change it in the settings, or run: gomph settings set registrations_mode open",
+		m.Site.URL("/auth/sign_in"),
+	}})
+}

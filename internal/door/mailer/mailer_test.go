@@ -70,6 +70,7 @@ func newWorld(t *testing.T) *world {
 	on(w.Jobs, "mailer.reset", w.mailer.Reset)
 	on(w.Jobs, "mailer.password_changed", w.mailer.PasswordChanged)
 	on(w.Jobs, "mailer.approved", w.mailer.Approved)
+	on(w.Jobs, "mailer.registrations_limited", w.mailer.RegistrationsLimited)
 	return w
 }
 
