@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/gomph/gomph/internal/domain/access"
+	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/kit/jobs"
 )
 
@@ -31,5 +32,6 @@ var schedule = []jobs.Recurring{
 	{Name: "access.limit_unattended", Every: time.Hour, Event: access.UnattendedDue{}},
 	{Name: "media.sweep", Every: time.Hour, Event: SweepMediaDue{}},
 	{Name: "relations.expire_mutes", Every: time.Minute, Event: ExpireMutesDue{}},
+	{Name: "statuses.clean_up_old", Every: time.Minute, Event: statuses.CleanUpOldDue{}},
 	{Name: "statuses.forget_keys", Every: time.Hour, Event: ForgetKeysDue{}},
 }

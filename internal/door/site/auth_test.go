@@ -308,3 +308,21 @@ func TestPendingIsForStaff(t *testing.T) {
 		t.Error("somebody turned away is still there")
 	}
 }
+
+func TestAutomatedPostDeletion(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	u := w.person("ann")
+	b := w.browser()
+	b.signIn(u)
+	has(t, b.get("/statuses_cleanup", 200), "Automated post deletion", `name="keep_pinned" value="1" checked`, `<option value="1209600" selected>`)
+	_, page := b.send("/statuses_cleanup", "/statuses_cleanup", 422, "enabled", "1", "min_status_age", "5", "min_favs", "many")
+	has(t, page, "Choose one of the ages.", "Write a number")
+	to, _ := b.send("/statuses_cleanup", "/statuses_cleanup", 303, "enabled", "1", "min_status_age", "604800", "keep_media", "1", "min_favs", "7")
+	if to != "/statuses_cleanup?notice=cleanup" {
+		t.Errorf("sent to %s", to)
+	}
+	page = b.get("/statuses_cleanup", 200)
+	has(t, page, `name="enabled" value="1" checked`, `<option value="604800" selected>`, `name="keep_media" value="1" checked`, `value="7"`)
+	lacks(t, page, `name="keep_pinned" value="1" checked`)
+}

@@ -120,6 +120,7 @@ var notices = map[string]string{
 	"session":   "That browser is signed out.",
 	"app":       "The app can no longer use your account.",
 	"profile":   "Your profile was saved.",
+	"cleanup":   "Saved. What is old by that is deleted in the next hours and days.",
 	"out":       "You are signed out.",
 	"again":     "If the address waits for confirmation, a new mail is on its way.",
 	"approved":  "They are in, and were told so by mail.",

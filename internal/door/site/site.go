@@ -149,6 +149,7 @@ func (s *Server) Mount(mux chi.Router) {
 	form(view.PathApps, s.mine(s.apps), nil)
 	form(view.PathApps+"/{id}/revoke", nil, s.mine(s.revokeApp))
 	form(view.PathProfileSettings, s.mine(s.profileSettings), s.mine(s.saveProfile))
+	form(view.PathCleanup, s.mine(s.cleanup), s.mine(s.saveCleanup))
 	form("/settings", s.mine(s.settings), nil)
 	form(view.PathPending, s.mine(s.pending), nil)
 	form(view.PathPending+"/{id}/{decision}", nil, s.mine(s.decidePending))

@@ -8,6 +8,7 @@ import (
 // Where the pages of this file live.
 const (
 	PathProfileSettings = "/settings/profile" // GET, POST: display_name, note, locked, bot, discoverable, indexable, hide_collections
+	PathCleanup         = "/statuses_cleanup" // GET, POST: enabled, min_status_age, keep_*, min_favs, min_reblogs
 	PathPending         = "/admin/pending"    // GET; POST {id}/approve, {id}/reject
 )
 
@@ -31,6 +32,40 @@ func (p ProfileSettings) head() head {
 // ProfileSettings writes the page for a person's profile.
 func (r *Renderer) ProfileSettings(w io.Writer, p ProfileSettings) error {
 	return r.render(w, "profile_settings", &p)
+}
+
+// CleanupSettings is the page on which a person has old posts deleted by themselves.
+type CleanupSettings struct {
+	Page
+	Form
+	Enabled             bool
+	Age                 int64 // seconds, one of Ages
+	Ages                []Choice
+	Keep                []Check
+	MinFavs, MinReblogs string
+}
+
+// Choice is one of several values.
+type Choice struct {
+	Value int64
+	Label string
+}
+
+// Check is a box to tick.
+type Check struct {
+	Name, Label string
+	On          bool
+}
+
+func (p CleanupSettings) head() head {
+	h := card(p.Site, "Automated post deletion", PathCleanup)
+	h.Card = false
+	return h
+}
+
+// CleanupSettings writes the page for old posts.
+func (r *Renderer) CleanupSettings(w io.Writer, p CleanupSettings) error {
+	return r.render(w, "cleanup_settings", &p)
 }
 
 // Pending lists the people who wait to be let in.

@@ -106,6 +106,10 @@ func samplePages() map[string]func(*Renderer, io.Writer) error {
 			return r.ProfileSettings(w, ProfileSettings{Page: signedIn, DisplayName: "Ann", Note: "I like\nelephants.", Locked: true, MaxName: 30, MaxNote: 500,
 				ProfileURL: "https://gomph.example/@ann", PendingURL: PathPending})
 		},
+		"cleanup_settings": func(r *Renderer, w io.Writer) error {
+			return r.CleanupSettings(w, CleanupSettings{Page: signedIn, Enabled: true, Age: 14, Ages: []Choice{{7, "1 week"}, {14, "2 weeks"}}, MinFavs: "5",
+				Keep: []Check{{"keep_direct", "Private mentions", true}, {"keep_polls", "Posts with a poll", false}}})
+		},
 		"pending": func(r *Renderer, w io.Writer) error {
 			return r.Pending(w, Pending{signedIn, []Applicant{{ID: "7", Username: "bob", Email: "bob@mail.example", Reason: "To read about elephants.", IP: "192.0.2.7", CreatedAt: at(3, 10, 0)}}})
 		},

@@ -230,7 +230,7 @@ func TestHostileTextStaysText(t *testing.T) {
 		"landing": &Landing{}, "about": &About{}, "profile": &Profile{}, "thread": &Thread{}, "tag": &Tag{}, "sign_in": &SignIn{}, "sign_up": &SignUp{},
 		"signed_up": &SignedUp{}, "confirmed": &Confirmed{}, "forgot_password": &ForgotPassword{}, "reset_password": &ResetPassword{}, "consent": &Consent{},
 		"out_of_band": &OutOfBand{}, "apps": &Apps{}, "account": &AccountSettings{}, "authorize_interaction": &AuthorizeInteraction{},
-		"remote_follow": &RemoteFollow{}, "failure": &Failure{}, "profile_settings": &ProfileSettings{}, "pending": &Pending{},
+		"remote_follow": &RemoteFollow{}, "failure": &Failure{}, "profile_settings": &ProfileSettings{}, "cleanup_settings": &CleanupSettings{}, "pending": &Pending{},
 	}
 	if len(pages) != len(r.pages) {
 		t.Fatalf("%d pages are tried, %d exist", len(pages), len(r.pages))
