@@ -16,7 +16,6 @@ import (
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/door/activitypub"
 	"github.com/gomph/gomph/internal/kit/blob"
-	"github.com/gomph/gomph/internal/kit/metric"
 )
 
 // Options say how a process is opened.
@@ -49,6 +48,4 @@ type App struct {
 	Federation    *activitypub.Server
 	files         blob.Store
 	doors         doors
-	jobRuns       *metric.Histogram
-	jobFailures   *metric.Counter
 }

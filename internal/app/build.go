@@ -89,8 +89,7 @@ func (a *App) build() error {
 		return err
 	}
 	a.react()
-	a.jobRuns = a.Metrics.Histogram("job_seconds", "How long jobs ran, by reaction.", "job")
-	a.jobFailures = a.Metrics.Counter("job_failures_total", "Attempts of jobs that failed, by reaction.", "job")
+	a.Jobs.Recurs(schedule)
 	return nil
 }
 
@@ -166,11 +165,9 @@ func (a *App) about(ctx context.Context) (activitypub.About, error) {
 	return out, err
 }
 
-// jobDone counts the end of a job.
-func (a *App) jobDone(name string, _ jobs.Queue, took time.Duration, err error) {
-	a.jobRuns.Observe(took.Seconds(), name)
-	if err != nil {
-		a.jobFailures.Inc(name)
-		a.Log.Debug("job failed", "job", name, "error", err)
+// jobDone tells of a job that failed.
+func (a *App) jobDone(d jobs.Done) {
+	if d.Err != nil {
+		a.Log.Debug("job failed", "job", d.Name, "error", d.Err)
 	}
 }

@@ -132,6 +132,7 @@ func (a *App) onCommands() {
 	jobs.On(j, "media.sweep", recurring, func(ctx context.Context, _ SweepMediaDue) error { return a.Media.Sweep(ctx, a.files) })
 	jobs.On(j, "access.clean_up", recurring, a.Access.CleanUp)
 	jobs.On(j, "access.limit_unattended", recurring, a.Access.LimitUnattended)
+	jobs.On(j, "jobs.forget", recurring, j.Forget)
 	jobs.On(j, "relations.expire_mutes", recurring, func(ctx context.Context, _ ExpireMutesDue) error { return a.Relations.ExpireMutes(ctx, 1000) })
 	jobs.On(j, "statuses.clean_up_old", recurring, a.Statuses.CleanUpOld)
 	jobs.On(j, "statuses.forget_keys", recurring, func(ctx context.Context, _ ForgetKeysDue) error { return a.Statuses.ForgetKeys(ctx) })

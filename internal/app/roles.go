@@ -7,8 +7,6 @@ import (
 	"maps"
 	"runtime"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/gomph/gomph/internal/kit/config"
@@ -22,8 +20,7 @@ var Roles = []string{"web", "streaming", "worker", "scheduler"}
 type Plan struct {
 	// Roles are some of Roles.
 	Roles []string
-	// Queues are the worker's, as written on the command line: "default,ingress,push" in strict order, or "default,4" "push,2"
-	// with weights; empty for all with weights of ours.
+	// Queues are the worker's, as written on the command line (see jobs.ParseShares); empty for all with weights of ours.
 	Queues []string
 	// Slots is how many jobs run at once; 0 sizes itself.
 	Slots int
@@ -35,44 +32,22 @@ var standardShares = []jobs.Share{
 	{Queue: jobs.Mailers, Weight: 2}, {Queue: jobs.Pull, Weight: 1}, {Queue: jobs.Scheduler, Weight: 2},
 }
 
-// ParseQueues reads what --queues was given: one value that lists names is strict order, values of the form name,weight are
-// weighted (requirements E11, E12).
+// ParseQueues reads what --queues was given; see jobs.ParseShares.
 func ParseQueues(values []string) (shares []jobs.Share, strict bool, err error) {
 	if len(values) == 0 {
 		return standardShares, false, nil
 	}
-	seen := map[jobs.Queue]bool{}
-	add := func(name string, weight int) error {
-		q := jobs.Queue(strings.TrimSpace(name))
-		if !slices.Contains(jobs.Queues, q) {
-			return fmt.Errorf("there is no queue %q; there are default, push, ingress, pull, mailers and scheduler", q)
-		}
-		if seen[q] {
-			return fmt.Errorf("queue %s is named twice", q)
-		}
-		seen[q] = true
-		shares = append(shares, jobs.Share{Queue: q, Weight: weight})
-		return nil
+	return jobs.ParseShares(values)
+}
+
+// shares are the queues of a worker. Unless an order was asked for, an eighth of the slots is kept for local work (requirement E4).
+func (p Plan) shares() (shares []jobs.Share, strict bool, err error) {
+	shares, strict, err = ParseQueues(p.Queues)
+	if len(p.Queues) == 0 {
+		shares = slices.Clone(shares)
+		shares[0].Min = max(1, p.slots()/8)
 	}
-	for _, v := range values {
-		names := strings.Split(v, ",")
-		if weight, werr := strconv.Atoi(strings.TrimSpace(names[len(names)-1])); werr == nil && len(names) == 2 {
-			if weight < 1 || weight > 1000 {
-				return nil, false, fmt.Errorf("the weight of queue %s must be from 1 to 1000", names[0])
-			}
-			if err := add(names[0], weight); err != nil {
-				return nil, false, err
-			}
-			continue
-		}
-		strict = strict || len(names) > 1 || len(values) == 1
-		for _, name := range names {
-			if err := add(name, 1); err != nil {
-				return nil, false, err
-			}
-		}
-	}
-	return shares, strict, nil
+	return shares, strict, err
 }
 
 // slots sizes a worker: most jobs wait for other servers, so there are many more than cores.
@@ -109,7 +84,10 @@ func (a *App) Run(ctx context.Context, p Plan) error {
 		parts["worker"] = func(ctx context.Context) error { return a.work(ctx, p) }
 	}
 	if p.has("scheduler") {
-		parts["scheduler"] = func(ctx context.Context) error { return a.Jobs.Schedule(ctx, schedule, a.Log) }
+		parts["scheduler"] = func(ctx context.Context) error { return a.Jobs.Schedule(ctx, a.Process, a.Log) }
+	}
+	if p.has("worker") || p.has("scheduler") {
+		parts["observer"] = func(ctx context.Context) error { return a.Jobs.Observe(ctx, a.Log) }
 	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -132,7 +110,7 @@ func (a *App) Run(ctx context.Context, p Plan) error {
 }
 
 func (a *App) work(ctx context.Context, p Plan) error {
-	shares, strict, err := ParseQueues(p.Queues)
+	shares, strict, err := p.shares()
 	if err != nil {
 		return err
 	}

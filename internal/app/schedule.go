@@ -30,6 +30,7 @@ func (SweepMediaDue) Kind() string { return "app.sweep_media_due" }
 var schedule = []jobs.Recurring{
 	{Name: "access.clean_up", Every: 24 * time.Hour, Event: access.CleanUpDue{}},
 	{Name: "access.limit_unattended", Every: time.Hour, Event: access.UnattendedDue{}},
+	{Name: "jobs.forget", Every: time.Hour, Event: jobs.ForgetDue{}},
 	{Name: "media.sweep", Every: time.Hour, Event: SweepMediaDue{}},
 	{Name: "relations.expire_mutes", Every: time.Minute, Event: ExpireMutesDue{}},
 	{Name: "statuses.clean_up_old", Every: time.Minute, Event: statuses.CleanUpOldDue{}},

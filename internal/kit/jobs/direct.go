@@ -2,6 +2,9 @@ package jobs
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
 	"slices"
 	"time"
 
@@ -13,32 +16,83 @@ import (
 type batch struct {
 	*Jobs
 	now, due time.Time
-	rows     [][]any
-	// queues have rows that somebody must look for, by now.
-	queues []Queue
+	// key is the unique key of all rows, instead of their own; "" for their own.
+	key  string
+	rows [][]any
+	// queues have rows that somebody must look for, by now; emitted counts all rows.
+	queues  []Queue
+	emitted map[Queue]int
+	// last is the id of the last row that was written by itself, 0 when one with its key was there.
+	last int64
+}
+
+// emit writes the rows that follow from events.
+func (b *batch) emit(ctx context.Context, tx *db.Tx, events []Event) error {
+	b.emitted = map[Queue]int{}
+	for _, e := range events {
+		reactions, ok := b.events[reflect.TypeOf(e)]
+		if !ok {
+			return fmt.Errorf("emitting %s: nothing is registered for it", e.Kind())
+		}
+		var args []byte
+		for _, r := range reactions {
+			if r.when != nil && !r.when(e) {
+				continue
+			}
+			if args == nil {
+				var err error
+				if args, err = json.Marshal(e); err != nil {
+					return fmt.Errorf("emitting %s: %w", e.Kind(), err)
+				}
+				if len(args) > maxArgs {
+					return fmt.Errorf("emitting %s: %d bytes of arguments are too many", e.Kind(), len(args))
+				}
+			}
+			if err := b.add(ctx, tx, r, e, args); err != nil {
+				return fmt.Errorf("writing jobs: %w", err)
+			}
+		}
+	}
+	if _, err := tx.ExecMany(ctx, insertJob, b.rows); err != nil {
+		return fmt.Errorf("writing jobs: %w", err)
+	}
+	if len(b.emitted) > 0 {
+		tx.AfterCommit(func() {
+			b.counts.emitted(b.now, b.emitted)
+			if len(b.queues) > 0 {
+				b.wake(b.queues)
+			}
+		})
+	}
+	return nil
 }
 
 func (b *batch) add(ctx context.Context, tx *db.Tx, r *reaction, e Event, args []byte) error {
-	c := claimed{id: b.IDs.Next(), queue: r.policy.Queue, name: r.name, args: args, created: b.now}
-	key := ""
+	c := claimed{id: b.IDs.Next(), queue: r.policy.Queue, name: r.name, args: args, due: b.now}
+	key := b.key
 	if r.lane != nil {
 		c.lane = r.lane(e)
 	}
-	if r.unique != nil {
+	if r.unique != nil && key == "" {
 		key = r.unique(e)
 	}
 	due := b.due.Add(r.policy.Delay)
-	state, by := 0, int64(0)
+	until := int64(0)
+	if key != "" {
+		until = db.Ms(due.Add(r.policy.UniqueFor))
+	}
+	state, by := waits, int64(0)
 	w := b.reserve(c, due)
 	if w != nil {
-		state, by, c.attempt = 1, w.Process.ID, 1
+		state, by, c.attempt = runs, w.Process.ID, 1
 		tx.OnRollback(func() { w.giveBack(c) })
 	} else if !due.After(b.now) {
 		b.queues = append(b.queues, c.queue)
 	}
-	row := []any{c.id, string(c.queue), c.name, string(args), c.lane, key, state, by, c.attempt, due.UnixMilli(), b.now.UnixMilli()}
-	if w == nil || key == "" {
+	row := []any{c.id, string(c.queue), c.name, string(args), c.lane, key, until, state, by, c.attempt, due.UnixMilli(), b.now.UnixMilli()}
+	if b.key == "" && (w == nil || key == "") {
 		b.rows = append(b.rows, row)
+		b.emitted[c.queue]++
 		if w != nil {
 			tx.AfterCommit(func() { w.launch(c) })
 		}
@@ -48,13 +102,20 @@ func (b *batch) add(ctx context.Context, tx *db.Tx, r *reaction, e Event, args [
 	if err != nil {
 		return err
 	}
-	tx.AfterCommit(func() {
-		if n == 0 { // one with its key is there already
-			w.giveBack(c)
-			return
-		}
-		w.launch(c)
-	})
+	b.last = 0
+	if n > 0 {
+		b.last = c.id
+		b.emitted[c.queue]++
+	}
+	if w != nil {
+		tx.AfterCommit(func() {
+			if n == 0 { // one with its key is there already
+				w.giveBack(c)
+				return
+			}
+			w.launch(c)
+		})
+	}
 	return nil
 }
 
@@ -76,12 +137,16 @@ func (b *batch) reserve(c claimed, due time.Time) *worker {
 // reserve takes a slot for a job that is not yet written, unless others have waited for it, or the process is taken for dead.
 // Half of the slots are left to those who wait.
 func (w *worker) reserve(c claimed) bool {
-	if w.Process.silent() || w.capOf(c.queue) < 0 || !slices.ContainsFunc(w.Queues, func(s Share) bool { return s.Queue == c.queue }) {
+	if w.Process.silent() {
 		return false
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.closed || w.behind || w.busy >= w.Slots/2 || c.lane != "" && w.lanes[c.lane] >= w.laneCap() {
+	at := slices.IndexFunc(w.shares, func(s Share) bool { return s.Queue == c.queue })
+	if at < 0 || w.closed || w.behind || w.busy >= w.slots/2 || !w.laneHasRoom(c) {
+		return false
+	}
+	if limit := w.shares[at].Cap; limit > 0 && w.running[c.queue] >= limit {
 		return false
 	}
 	w.hold(c)
@@ -95,7 +160,7 @@ func (w *worker) hold(c claimed) {
 	w.running[c.queue]++
 	w.mine[c.id] = true
 	if c.lane != "" {
-		w.lanes[c.lane]++
+		w.lanes[c.key()]++
 	}
 }
 
@@ -104,8 +169,8 @@ func (w *worker) letGo(c claimed) {
 	w.busy--
 	w.running[c.queue]--
 	if c.lane != "" {
-		if w.lanes[c.lane]--; w.lanes[c.lane] == 0 {
-			delete(w.lanes, c.lane)
+		if w.lanes[c.key()]--; w.lanes[c.key()] == 0 {
+			delete(w.lanes, c.key())
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/gomph/gomph/internal/kit/db"
@@ -13,7 +14,10 @@ import (
 // ended is the outcome of a job that still has to be written.
 type ended struct {
 	claimed
-	err error
+	err  error
+	took time.Duration
+	// gone says that the row is not this worker's any more: the handler removed it, or another process took it over.
+	gone bool
 }
 
 // settleWait is how long the end of a job may wait to be written with others: not at all when others wait for its slot or for
@@ -25,7 +29,7 @@ func (w *worker) settleWait() time.Duration {
 		return 0
 	}
 	for _, e := range w.done {
-		if e.err != nil || w.Jobs.names[e.name].unique != nil {
+		if e.err != nil || w.names[e.name].unique != nil || w.held[e.key()] {
 			return 0
 		}
 	}
@@ -75,12 +79,17 @@ func (w *worker) writeEnds(ctx context.Context, tx *db.Tx, ends []ended) error {
 	var bad [][]any
 	now := w.Clock.Now()
 	for _, e := range ends {
-		if e.err == nil {
-			good = append(good, e.id)
-			continue
+		if err := w.noteRun(ctx, tx, e, now); err != nil {
+			return err
 		}
-		state, due, attempt, key := w.verdict(e, now)
-		bad = append(bad, []any{state, due.UnixMilli(), attempt, clip(e.err.Error()), key, e.id, w.Process.ID, e.attempt})
+		switch {
+		case e.gone:
+		case e.err == nil:
+			good = append(good, e.id)
+		default:
+			state, due, attempt, key := w.verdict(e, now)
+			bad = append(bad, []any{state, due.UnixMilli(), attempt, clip(e.err.Error()), key, e.id, w.Process.ID, e.attempt})
+		}
 	}
 	if len(good) > 0 {
 		if _, err := tx.Exec(ctx, "DELETE FROM jobs WHERE id = ANY($1) AND worker = $2 AND state = 1", db.Array(good), w.Process.ID); err != nil {
@@ -93,27 +102,52 @@ WHERE id = $6 AND worker = $7 AND attempt = $8 AND state = 1`, bad)
 	return err
 }
 
-// verdict decides what becomes of a job that failed: another attempt, or dead (and then no longer in the way of its key).
-func (w *worker) verdict(e ended, now time.Time) (state int64, due time.Time, attempt int64, dropKey bool) {
-	r := w.Jobs.names[e.name]
+// outcome is what an end means for the job.
+type outcome string
+
+const (
+	succeeded outcome = "succeeded"
+	// postponed asked for another run without having failed.
+	postponed outcome = "later"
+	failed    outcome = "failed"
+	// dead jobs are not tried again.
+	deadEnd outcome = "dead"
+)
+
+func (j *Jobs) outcome(name string, attempt int64, err error) outcome {
 	var d dead
 	var l later
 	switch {
-	case errors.As(e.err, &l):
-		return 0, now.Add(l.wait), e.attempt - 1, false
-	case errors.As(e.err, &d), int(e.attempt) >= r.policy.Attempts:
-		w.Log.Warn("job is dead", "job", e.name, "id", e.id, "attempts", e.attempt, "error", clip(e.err.Error()))
-		return 2, now, e.attempt, true
-	default:
-		return 0, now.Add(r.policy.Backoff(int(e.attempt))), e.attempt, false
+	case err == nil || errors.Is(err, ErrFenced):
+		return succeeded
+	case errors.As(err, &l):
+		return postponed
+	case errors.As(err, &d), int(attempt) >= j.names[name].policy.Attempts:
+		return deadEnd
 	}
+	return failed
 }
 
+// verdict decides what becomes of a job that failed: another attempt, or dead (and then no longer in the way of its key).
+func (w *worker) verdict(e ended, now time.Time) (state int64, due time.Time, attempt int64, dropKey bool) {
+	switch w.outcome(e.name, e.attempt, e.err) {
+	case postponed:
+		var l later
+		errors.As(e.err, &l)
+		return waits, now.Add(l.wait), e.attempt - 1, false
+	case deadEnd:
+		w.Log.Warn("job is dead", "job", e.name, "id", e.id, "attempts", e.attempt, "error", clip(e.err.Error()))
+		return died, now, e.attempt, true
+	}
+	return waits, now.Add(w.names[e.name].policy.Backoff(int(e.attempt))), e.attempt, false
+}
+
+// clip makes an error fit to be stored: not too long, and text.
 func clip(s string) string {
 	if len(s) > maxError {
-		return s[:maxError]
+		s = s[:maxError]
 	}
-	return s
+	return strings.ReplaceAll(strings.ToValidUTF8(s, ""), "\x00", "")
 }
 
 // Backoff is the wait after a failed attempt: attempt⁴ seconds, and jitter so that what failed together is not tried

@@ -94,7 +94,7 @@ func TestAPanicIsOneJobsFailure(t *testing.T) {
 	})
 	r.emit(posted{1, "panic"}, posted{2, ""}, posted{3, "hang"}, posted{4, ""})
 	var ends []string
-	stop := r.work(jobs.WorkerOptions{Slots: 1, OnDone: func(_ string, _ jobs.Queue, _ time.Duration, err error) { ends = append(ends, fmt.Sprint(err)) }})
+	stop := r.work(jobs.WorkerOptions{Slots: 1, OnDone: func(d jobs.Done) { ends = append(ends, fmt.Sprint(d.Err)) }})
 	if a, b := <-ran, <-ran; a != 2 || b != 4 {
 		t.Errorf("%d and %d ran", a, b)
 	}

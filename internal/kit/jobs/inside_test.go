@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"math"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,73 +18,6 @@ import (
 type tick struct{}
 
 func (tick) Kind() string { return "test.tick" }
-
-func counted(t *testing.T, d *db.DB) int64 {
-	t.Helper()
-	n, err := db.Value[int64](context.Background(), d, "SELECT COUNT(*) FROM jobs")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
-
-func TestScheduleRunsEachTimeOnce(t *testing.T) {
-	t.Parallel()
-	ctx := context.Background()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
-		c := clock.NewFake(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
-		list := []Recurring{{Name: "hourly", Every: time.Hour, Event: tick{}}, {Name: "often", Every: time.Second, Event: tick{}}}
-		var all []*Jobs
-		for slot := range 3 {
-			j := New(Options{DB: d, IDs: ids.NewSource(c, slot), Clock: c})
-			On(j, "tick", Policy{Queue: Scheduler}, func(context.Context, tick) error { return nil })
-			if err := j.enterSchedule(ctx, list); err != nil {
-				t.Fatal(err)
-			}
-			all = append(all, j)
-		}
-		for _, step := range []struct {
-			wait time.Duration
-			want int64
-		}{{0, 0}, {time.Second, 1}, {0, 1}, {time.Minute, 3}, {time.Minute, 4}, {24 * time.Hour, 6}, {0, 6}} {
-			c.Advance(step.wait)
-			var wg sync.WaitGroup
-			for _, j := range all {
-				wg.Go(func() {
-					if err := j.emitDue(ctx, list); err != nil {
-						t.Error(err)
-					}
-				})
-			}
-			wg.Wait()
-			if n := counted(t, d); n != step.want {
-				t.Errorf("%v later there were %d runs, not %d", step.wait, n, step.want)
-			}
-		}
-		// A process that does not know an entry any more leaves it alone.
-		c.Advance(24 * time.Hour)
-		if err := all[0].emitDue(ctx, list[:1]); err != nil || counted(t, d) != 7 {
-			t.Errorf("%d runs, %v", counted(t, d), err)
-		}
-	})
-}
-
-func TestScheduleUntilItIsStopped(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		d := dbtest.SQLite(t)
-		j := New(Options{DB: d, IDs: ids.NewSource(clock.Real{}, 1), Clock: clock.Real{}})
-		On(j, "tick", Policy{Queue: Scheduler}, func(context.Context, tick) error { return nil })
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second+500*time.Millisecond)
-		defer cancel()
-		if err := j.Schedule(ctx, []Recurring{{Name: "often", Every: 2 * time.Second, Event: tick{}}}, slog.New(slog.DiscardHandler)); err != nil {
-			t.Error(err)
-		}
-		if n := counted(t, d); n != 5 {
-			t.Errorf("ten seconds gave %d runs", n)
-		}
-	})
-}
 
 func TestHeartbeat(t *testing.T) {
 	t.Parallel()
@@ -113,32 +45,6 @@ func TestHeartbeat(t *testing.T) {
 			t.Errorf("one that the others gave up: %v", err)
 		}
 	})
-}
-
-func TestWeightsDecideHowOftenAQueueIsFirst(t *testing.T) {
-	t.Parallel()
-	shares := []Share{{Queue: Default, Weight: 8}, {Queue: Push, Weight: 6}, {Queue: Mailers, Weight: 2}, {Queue: Pull}}
-	const n = 20_000
-	first := map[Queue]float64{}
-	for range n {
-		s := append([]Share(nil), shares...)
-		shuffle(s)
-		seen := map[Queue]bool{}
-		for _, x := range s {
-			seen[x.Queue] = true
-		}
-		if len(seen) != len(shares) {
-			t.Fatalf("shuffling lost a queue: %+v", s)
-		}
-		first[s[0].Queue]++
-	}
-	for _, s := range shares {
-		p := float64(max(s.Weight, 1)) / 17
-		if limit := 6 * math.Sqrt(p*(1-p)/n); math.Abs(first[s.Queue]/n-p) > limit { // six sigma
-			t.Errorf("%s was first in %.3f of the picks, not %.3f", s.Queue, first[s.Queue]/n, p)
-		}
-	}
-	shuffle(nil)
 }
 
 func TestFreeSlots(t *testing.T) {
@@ -192,7 +98,7 @@ func TestAProcessThatWasGivenUpTakesNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			workers[i] = &worker{Jobs: j, WorkerOptions: WorkerOptions{Slots: 5, Process: p, Log: slog.New(slog.DiscardHandler)}, names: []string{"tick"}}
+			workers[i] = j.newWorker(WorkerOptions{Queues: []Share{{Queue: Default}}, Slots: 5, Process: p, Log: slog.New(slog.DiscardHandler)})
 		}
 		silent, other := workers[0], workers[1]
 		do := func(fn func(tx *db.Tx) error) {
@@ -204,8 +110,9 @@ func TestAProcessThatWasGivenUpTakesNothing(t *testing.T) {
 		claim := func(w *worker) (n int) {
 			t.Helper()
 			do(func(tx *db.Tx) error {
-				got, err := w.claim(ctx, tx, Default, 1, w.laneRoom())
-				n = len(got)
+				got := w.newClaims(turn{now: c.Now()})
+				err := got.take(ctx, tx, Default, 1)
+				n = len(got.got)
 				return err
 			})
 			return n

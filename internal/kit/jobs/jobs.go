@@ -6,6 +6,9 @@
 //
 // A row is claimed by a worker process, which keeps it as long as its heartbeat is seen. When the heartbeat stops, the row is
 // claimed again by another process, and a late first one is refused (Complete, and the bookkeeping of the worker).
+//
+// The package also owns what an admin sees and sets of all this: the processes, the pauses and settings of workers, counts by
+// the minute, the schedule and its lease.
 package jobs
 
 import (
@@ -16,11 +19,13 @@ import (
 	"reflect"
 	"sort"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gomph/gomph/internal/kit/clock"
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/ids"
+	"github.com/gomph/gomph/internal/kit/metric"
 )
 
 // Queue is one of the six queues, named as in Mastodon.
@@ -44,6 +49,9 @@ const (
 	defaultAttempts = 16
 	// defaultDeadline bounds one run of a job (requirement N6).
 	defaultDeadline = time.Minute
+	// defaultUniqueFor bounds how long one job keeps others with its key out (requirement N15): one that fails for days must
+	// not swallow what happens meanwhile.
+	defaultUniqueFor = 24 * time.Hour
 	// maxArgs bounds what a row may carry: an activity of 1 MiB, encoded.
 	maxArgs = 4 << 20
 	// maxError bounds the error kept with a row.
@@ -64,6 +72,12 @@ type Policy struct {
 	Delay time.Duration
 	// Backoff is how long to wait after a failed attempt, 1 for the first; default is Backoff.
 	Backoff func(attempt int) time.Duration
+	// Retry says in words when it is tried again, for the docs; Backoff's way when empty.
+	Retry string
+	// Statements is how many statements one run may make (requirement C3); a run beyond it is counted and logged. 0 is no budget.
+	Statements int
+	// UniqueFor is how long a unique job keeps others with its key out while it waits (default a day).
+	UniqueFor time.Duration
 }
 
 // Option refines a reaction by what the event says.
@@ -99,6 +113,8 @@ type reaction struct {
 type Info struct {
 	Name, Event string
 	Policy      Policy
+	// Unique and Lane say that rows have keys, and lanes.
+	Unique, Lane bool
 }
 
 // Options of the job system.
@@ -108,13 +124,19 @@ type Options struct {
 	Clock clock.Clock
 	// Wake tells the workers of other processes that there is work; may be nil. It may fail silently: workers also poll.
 	Wake func(queues []Queue)
+	// Metrics is where the figures of this process go; may be nil.
+	Metrics *metric.Registry
 }
 
 // Jobs writes and runs durable work.
 type Jobs struct {
 	Options
-	names  map[string]*reaction
-	events map[reflect.Type][]*reaction
+	names   map[string]*reaction
+	events  map[reflect.Type][]*reaction
+	recurs  []Recurring
+	entries map[string]string // the entry of the schedule by the reaction that does its work
+	counts  counts
+	gauges  *gauges
 
 	mu      sync.Mutex
 	waiting map[chan struct{}]bool
@@ -123,7 +145,10 @@ type Jobs struct {
 
 // New makes the job system. Register every reaction before the first Emit.
 func New(o Options) *Jobs {
-	return &Jobs{Options: o, names: map[string]*reaction{}, events: map[reflect.Type][]*reaction{}, waiting: map[chan struct{}]bool{}}
+	return &Jobs{
+		Options: o, names: map[string]*reaction{}, events: map[reflect.Type][]*reaction{}, entries: map[string]string{}, waiting: map[chan struct{}]bool{},
+		gauges: newGauges(o.Metrics),
+	}
 }
 
 // On registers a reaction to an event under a name that is stored in rows. It panics on a name given twice and on an
@@ -148,6 +173,9 @@ func On[E Event](j *Jobs, name string, p Policy, fn func(ctx context.Context, e 
 	if p.Backoff == nil {
 		p.Backoff = Backoff
 	}
+	if p.UniqueFor == 0 {
+		p.UniqueFor = defaultUniqueFor
+	}
 	var zero E
 	r := &reaction{name: name, kind: zero.Kind(), policy: p, event: reflect.TypeFor[E]()}
 	r.run = func(ctx context.Context, args []byte) error {
@@ -168,7 +196,7 @@ func On[E Event](j *Jobs, name string, p Policy, fn func(ctx context.Context, e 
 func (j *Jobs) Describe() []Info {
 	out := make([]Info, 0, len(j.names))
 	for _, r := range j.names {
-		out = append(out, Info{Name: r.name, Event: r.kind, Policy: r.policy})
+		out = append(out, Info{Name: r.name, Event: r.kind, Policy: r.policy, Unique: r.unique != nil, Lane: r.lane != nil})
 	}
 	sort.Slice(out, func(a, b int) bool {
 		if out[a].Event != out[b].Event {
@@ -179,8 +207,8 @@ func (j *Jobs) Describe() []Info {
 	return out
 }
 
-const insertJob = `INSERT INTO jobs (id, queue, kind, args, lane, unique_key, state, worker, attempt, run_at, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING`
+const insertJob = `INSERT INTO jobs (id, queue, kind, args, lane, unique_key, unique_until, state, worker, attempt, run_at, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING`
 
 // Emit writes the rows that follow from events, in the caller's transaction: they exist if and only if it commits. An event
 // that nothing was registered for is refused.
@@ -191,37 +219,7 @@ func (j *Jobs) Emit(ctx context.Context, tx *db.Tx, events ...Event) error {
 // EmitAt is Emit for work that is due later.
 func (j *Jobs) EmitAt(ctx context.Context, tx *db.Tx, due time.Time, events ...Event) error {
 	b := batch{Jobs: j, now: j.Clock.Now(), due: due}
-	for _, e := range events {
-		reactions, ok := j.events[reflect.TypeOf(e)]
-		if !ok {
-			return fmt.Errorf("emitting %s: nothing is registered for it", e.Kind())
-		}
-		var args []byte
-		for _, r := range reactions {
-			if r.when != nil && !r.when(e) {
-				continue
-			}
-			if args == nil {
-				var err error
-				if args, err = json.Marshal(e); err != nil {
-					return fmt.Errorf("emitting %s: %w", e.Kind(), err)
-				}
-				if len(args) > maxArgs {
-					return fmt.Errorf("emitting %s: %d bytes of arguments are too many", e.Kind(), len(args))
-				}
-			}
-			if err := b.add(ctx, tx, r, e, args); err != nil {
-				return fmt.Errorf("writing jobs: %w", err)
-			}
-		}
-	}
-	if _, err := tx.ExecMany(ctx, insertJob, b.rows); err != nil {
-		return fmt.Errorf("writing jobs: %w", err)
-	}
-	if len(b.queues) > 0 {
-		tx.AfterCommit(func() { j.wake(b.queues) })
-	}
-	return nil
+	return b.emit(ctx, tx, events)
 }
 
 func (j *Jobs) wake(queues []Queue) {
@@ -267,7 +265,7 @@ type runKey struct{}
 
 type run struct {
 	id, worker, attempt int64
-	completed           bool
+	completed           atomic.Bool
 }
 
 // Complete removes the running job in the handler's own transaction: the effect and the end of the job commit together, and
@@ -284,7 +282,7 @@ func Complete(ctx context.Context, tx *db.Tx) error {
 	if n == 0 {
 		return ErrFenced
 	}
-	tx.AfterCommit(func() { r.completed = true })
+	tx.AfterCommit(func() { r.completed.Store(true) })
 	return nil
 }
 

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,11 +26,37 @@ type Process struct {
 	ID int64
 	// Slot makes this process's ids distinct.
 	Slot int
+	Host string
 
 	db    *db.DB
 	clock clock.Clock
 	// seen is when the others last had a sign of life, in milliseconds.
 	seen atomic.Int64
+
+	mu     sync.Mutex
+	load   func() Load
+	onBeat []func(ctx context.Context, tx *db.Tx, p *Process) error
+}
+
+// Load is what a process tells of the work it does.
+type Load struct {
+	// Queues is as FormatShares writes it.
+	Queues                    string
+	Slots, Running, Abandoned int
+}
+
+// tell says who knows the load of this process; nil for nobody.
+func (p *Process) tell(load func() Load) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.load = load
+}
+
+// OnBeat has fn write something with each beat of the heart, in its transaction.
+func (p *Process) OnBeat(fn func(ctx context.Context, tx *db.Tx, p *Process) error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.onBeat = append(p.onBeat, fn)
 }
 
 // silent reports whether the others may take this process for dead by now.
@@ -48,7 +77,7 @@ type ProcessInfo struct {
 
 // Join enters the process and takes a free slot. Call Leave at the end, and Heartbeat meanwhile when it lives long.
 func Join(ctx context.Context, d *db.DB, c clock.Clock, info ProcessInfo) (*Process, error) {
-	p := &Process{ID: ids.At(c.Now()), db: d, clock: c}
+	p := &Process{ID: ids.At(c.Now()), Host: info.Host, db: d, clock: c}
 	err := d.Write(ctx, func(tx *db.Tx) error {
 		now := c.Now()
 		if info.Alone {
@@ -118,10 +147,21 @@ func (p *Process) Heartbeat(ctx context.Context) error {
 // Beat is one beat of the heart.
 func (p *Process) Beat(ctx context.Context) error {
 	now := p.clock.Now()
+	p.mu.Lock()
+	var load Load
+	if p.load != nil {
+		load = p.load()
+	}
+	also := slices.Clone(p.onBeat)
+	p.mu.Unlock()
 	err := p.db.Write(ctx, func(tx *db.Tx) error {
-		n, err := tx.Exec(ctx, "UPDATE processes SET seen_at = $1 WHERE id = $2", db.Ms(now), p.ID)
+		n, err := tx.Exec(ctx, "UPDATE processes SET seen_at = $1, queues = $2, slots = $3, running = $4, abandoned = $5 WHERE id = $6",
+			db.Ms(now), load.Queues, load.Slots, load.Running, load.Abandoned, p.ID)
 		if err == nil && n == 0 {
 			return ErrEvicted
+		}
+		for _, fn := range also {
+			err = errors.Join(err, fn(ctx, tx, p))
 		}
 		return err
 	})
@@ -133,9 +173,20 @@ func (p *Process) Beat(ctx context.Context) error {
 
 // Leave takes the process out: its slot is free and its jobs, if any are left, run elsewhere at once.
 func (p *Process) Leave(ctx context.Context) error {
+	p.mu.Lock()
+	also := slices.Clone(p.onBeat)
+	p.mu.Unlock()
 	return p.db.Write(ctx, func(tx *db.Tx) error {
 		if _, err := tx.Exec(ctx, "UPDATE jobs SET state = 0, worker = 0 WHERE state = 1 AND worker = $1", p.ID); err != nil {
 			return err
+		}
+		if _, err := tx.Exec(ctx, "DELETE FROM worker_settings WHERE scope = $1", strconv.FormatInt(p.ID, 10)); err != nil {
+			return err
+		}
+		for _, fn := range also {
+			if err := fn(ctx, tx, p); err != nil {
+				return err
+			}
 		}
 		_, err := tx.Exec(ctx, "DELETE FROM processes WHERE id = $1", p.ID)
 		return err
@@ -162,4 +213,25 @@ func (w *worker) rescue(ctx context.Context) error {
 		}
 		return err
 	})
+}
+
+// ProcessView is a process as others see it.
+type ProcessView struct {
+	ID                        int64
+	Host                      string
+	PID                       int
+	Roles, Version, Queues    string
+	Slots, Running, Abandoned int
+	Started, Seen             time.Time
+}
+
+// Processes lists the processes that showed a sign of life of late.
+func (j *Jobs) Processes(ctx context.Context) ([]ProcessView, error) {
+	return db.All(ctx, j.DB, func(r db.Row) (v ProcessView, err error) {
+		var started, seen int64
+		err = r.Scan(&v.ID, &v.Host, &v.PID, &v.Roles, &v.Version, &v.Queues, &v.Slots, &v.Running, &v.Abandoned, &started, &seen)
+		v.Started, v.Seen = db.At(started), db.At(seen)
+		return v, err
+	}, "SELECT id, host, pid, roles, version, queues, slots, running, abandoned, started_at, seen_at FROM processes WHERE seen_at >= $1 ORDER BY host, pid, id",
+		db.Ms(j.Clock.Now().Add(-deadAfter)))
 }

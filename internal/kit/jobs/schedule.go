@@ -3,14 +3,13 @@ package jobs
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/gomph/gomph/internal/kit/db"
 )
 
-// scheduleTick is how often the scheduler looks whether something is due.
-const scheduleTick = time.Second
+// missedGrace is how long after two periods recurring work counts as missed: what runs each minute may be a little late.
+const missedGrace = time.Minute
 
 // Recurring is work that comes again and again.
 type Recurring struct {
@@ -20,62 +19,99 @@ type Recurring struct {
 	Event Event
 }
 
-// Schedule emits what is due until ctx ends. Any number of processes may run it: the row of each entry is moved on in the
-// transaction that emits, so that every run happens once. Runs missed while no scheduler ran are made up by a single one.
-func (j *Jobs) Schedule(ctx context.Context, list []Recurring, log *slog.Logger) error {
-	if err := j.enterSchedule(ctx, list); err != nil {
-		return fmt.Errorf("entering the schedule: %w", err)
-	}
-	t := time.NewTicker(scheduleTick)
-	defer t.Stop()
-	for {
-		if err := j.emitDue(ctx, list); err != nil && ctx.Err() == nil {
-			log.Error("scheduling", "error", err)
+// Recurs registers the schedule. Every process must know it: one emits, another may do the work and notes how it ended. It
+// panics on an event that not exactly one reaction follows from.
+func (j *Jobs) Recurs(list []Recurring) {
+	for _, r := range list {
+		var names []string
+		for name, reaction := range j.names {
+			if reaction.kind == r.Event.Kind() {
+				names = append(names, name)
+			}
 		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-t.C:
+		if len(names) != 1 || j.entries[names[0]] != "" {
+			panic("jobs: recurring work " + r.Name + " needs exactly one reaction of its own")
 		}
+		j.entries[names[0]] = r.Name
+		j.recurs = append(j.recurs, r)
 	}
 }
 
-func (j *Jobs) enterSchedule(ctx context.Context, list []Recurring) error {
+// Entry is a piece of recurring work as an admin sees it.
+type Entry struct {
+	Name  string
+	Every time.Duration
+	// LastRun is when it was emitted last, by whom (Owner) and under which token of the lease.
+	LastRun, NextRun time.Time
+	Owner            string
+	Token            int64
+	// Ended, Took and Outcome are of the last run that ended; Outcome is "ok" or its error.
+	Ended   time.Time
+	Took    time.Duration
+	Outcome string
+	// Skipped counts the times that it was due while its last run had not ended.
+	Skipped int64
+	// Missed says that no run has succeeded for two periods.
+	Missed bool
+}
+
+// Entries lists the recurring work that this program knows. What was never entered, because no scheduler ran yet, is left out.
+func (j *Jobs) Entries(ctx context.Context) ([]Entry, error) {
+	known := map[string]time.Duration{}
+	for _, r := range j.recurs {
+		known[r.Name] = r.Every
+	}
+	now := j.Clock.Now()
+	list, err := db.All(ctx, j.DB, func(r db.Row) (e Entry, err error) {
+		var last, next, ended, took, ok, entered int64
+		err = r.Scan(&e.Name, &last, &next, &e.Owner, &e.Token, &ended, &took, &e.Outcome, &e.Skipped, &ok, &entered)
+		e.Every, e.LastRun, e.NextRun, e.Ended, e.Took = known[e.Name], db.At(last), db.At(next), db.At(ended), time.Duration(took)*time.Millisecond
+		e.Missed = now.Sub(db.At(max(ok, entered))) > 2*e.Every+missedGrace
+		return e, err
+	}, "SELECT name, last_run_at, next_run_at, owner, token, ended_at, took, outcome, skipped, ok_at, entered_at FROM scheduled_runs ORDER BY name")
+	if err != nil {
+		return nil, fmt.Errorf("reading the schedule: %w", err)
+	}
+	out := list[:0]
+	for _, e := range list {
+		if _, ok := known[e.Name]; ok {
+			out = append(out, e)
+		}
+	}
+	return out, nil
+}
+
+// noteRun writes how a run of recurring work ended.
+func (w *worker) noteRun(ctx context.Context, tx *db.Tx, e ended, now time.Time) error {
+	name := w.entries[e.name]
+	if name == "" {
+		return nil
+	}
+	outcome, ok := "ok", int64(0)
+	if e.err != nil {
+		outcome = clip(e.err.Error())
+	} else {
+		ok = db.Ms(now)
+	}
+	_, err := tx.Exec(ctx, `UPDATE scheduled_runs SET ended_at = $1, took = $2, outcome = $3, ok_at = CASE WHEN CAST($4 AS BIGINT) > 0 THEN CAST($4 AS BIGINT) ELSE ok_at END
+WHERE name = $5 AND job_id = $6`, db.Ms(now), e.took.Milliseconds(), outcome, ok, name, e.id)
+	return err
+}
+
+// enterSchedule gives every entry its row, and the lease its own.
+func (j *Jobs) enterSchedule(ctx context.Context) error {
 	return j.DB.Write(ctx, func(tx *db.Tx) error {
 		now := j.Clock.Now()
-		for _, r := range list {
-			if _, err := tx.Exec(ctx, "INSERT INTO scheduled_runs (name, last_run_at, next_run_at) VALUES ($1, 0, $2) ON CONFLICT (name) DO NOTHING",
-				r.Name, db.Ms(now.Add(min(r.Every, time.Minute)))); err != nil {
+		if _, err := tx.Exec(ctx, "INSERT INTO leases (name, process_id, token, expires_at) VALUES ($1, 0, 0, 0) ON CONFLICT (name) DO NOTHING", leaseName); err != nil {
+			return err
+		}
+		for _, r := range j.recurs {
+			if _, err := tx.Exec(ctx, `INSERT INTO scheduled_runs (name, last_run_at, next_run_at, every, entered_at) VALUES ($1, 0, $2, $3, $4)
+ON CONFLICT (name) DO UPDATE SET every = excluded.every, entered_at = CASE WHEN scheduled_runs.entered_at > 0 THEN scheduled_runs.entered_at ELSE excluded.entered_at END`,
+				r.Name, db.Ms(now.Add(min(r.Every, time.Minute))), r.Every.Milliseconds(), db.Ms(now)); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-}
-
-func (j *Jobs) emitDue(ctx context.Context, list []Recurring) error {
-	now := j.Clock.Now()
-	due, err := db.Column[string](ctx, j.DB, "SELECT name FROM scheduled_runs WHERE next_run_at <= $1", db.Ms(now))
-	if err != nil {
-		return err
-	}
-	for _, name := range due {
-		for _, r := range list {
-			if r.Name != name {
-				continue
-			}
-			err := j.DB.Write(ctx, func(tx *db.Tx) error {
-				n, err := tx.Exec(ctx, "UPDATE scheduled_runs SET last_run_at = $1, next_run_at = $2 WHERE name = $3 AND next_run_at <= $1",
-					db.Ms(now), db.Ms(now.Add(r.Every)), name)
-				if err != nil || n == 0 {
-					return err
-				}
-				return j.Emit(ctx, tx, r.Event)
-			})
-			if err != nil {
-				return fmt.Errorf("emitting %s: %w", name, err)
-			}
-		}
-	}
-	return nil
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -20,6 +18,8 @@ const (
 	pollEvery = 500 * time.Millisecond
 	// rescueEvery looks for jobs of processes that are gone.
 	rescueEvery = 10 * time.Second
+	// controlEvery looks for what an admin set or paused; it must take effect within five seconds (E1).
+	controlEvery = 2 * time.Second
 	// claimAtOnce bounds the rows taken in one transaction.
 	claimAtOnce = 64
 	// settleEvery is how long the end of a job that succeeded may wait to be written together with others.
@@ -29,15 +29,6 @@ const (
 	// stopPatience is how long jobs whose context ended have until they are left behind.
 	stopPatience = 2 * time.Second
 )
-
-// Share is a queue's part in a worker.
-type Share struct {
-	Queue Queue
-	// Weight is its part of the picks in weighted order (default 1).
-	Weight int
-	// Cap is the most slots it may hold, 0 for all.
-	Cap int
-}
 
 // WorkerOptions say what a worker does.
 type WorkerOptions struct {
@@ -52,30 +43,43 @@ type WorkerOptions struct {
 	Process *Process
 	Log     *slog.Logger
 	// OnDone is told of each end of a job; may be nil.
-	OnDone func(name string, queue Queue, took time.Duration, err error)
+	OnDone func(Done)
 }
 
-type claimed struct {
-	id      int64
-	queue   Queue
-	name    string
-	args    []byte
-	lane    string
-	attempt int64
-	created time.Time
+// Done is one run of a job that ended.
+type Done struct {
+	Name  string
+	Queue Queue
+	// Waited is how long it was due before it started, Took how long it ran.
+	Waited, Took time.Duration
+	Statements   int
+	Err          error
 }
 
 type worker struct {
 	*Jobs
 	WorkerOptions
-	names []string
+	kinds []string
 	wakes chan struct{}
+	// picker, controlled and looked belong to the goroutine of loop.
+	picker     *picker
+	controlled time.Time
+	looked     time.Time
 
-	mu      sync.Mutex
+	mu sync.Mutex
+	// shares, strict and slots are what holds now: as started, or as set meanwhile.
+	shares  []Share
+	strict  bool
+	slots   int
+	paused  map[Queue]bool
 	running map[Queue]int
-	lanes   map[string]int
-	busy    int
-	done    []ended
+	lanes   map[laneKey]int
+	// held are the lanes of which rows are known to be set aside.
+	held map[laneKey]bool
+	busy int
+	// abandoned counts jobs that ignored the end of their context and run on without a slot.
+	abandoned int
+	done      []ended
 	// mine are the jobs whose rows say that this worker runs them: from before they are written until their end is.
 	mine map[int64]bool
 	// behind says that there was more work at the last look than slots.
@@ -87,6 +91,19 @@ type worker struct {
 	launch           func(claimed)
 }
 
+func (j *Jobs) newWorker(o WorkerOptions) *worker {
+	w := &worker{
+		Jobs: j, WorkerOptions: o, wakes: make(chan struct{}, 1), finished: make(chan struct{}, 1), running: map[Queue]int{},
+		lanes: map[laneKey]int{}, held: map[laneKey]bool{}, mine: map[int64]bool{},
+	}
+	for n := range j.names {
+		w.kinds = append(w.kinds, n)
+	}
+	slices.Sort(w.kinds)
+	w.arrange(o.Queues, o.Strict, o.Slots, nil)
+	return w
+}
+
 // Work runs jobs until ctx ends; then it takes no more, lets those that run finish within Drain, gives back the rest, and
 // returns.
 func (j *Jobs) Work(ctx context.Context, o WorkerOptions) error {
@@ -96,15 +113,13 @@ func (j *Jobs) Work(ctx context.Context, o WorkerOptions) error {
 	if o.Slots <= 0 || len(o.Queues) == 0 {
 		return errors.New("a worker needs slots and queues")
 	}
-	w := &worker{
-		Jobs: j, WorkerOptions: o, wakes: make(chan struct{}, 1), finished: make(chan struct{}, 1), running: map[Queue]int{}, lanes: map[string]int{}, mine: map[int64]bool{},
-	}
+	w := j.newWorker(o)
 	jobCtx, stopJobs := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopJobs()
 	w.launch = func(c claimed) { w.run(jobCtx, c) }
-	for n := range j.names {
-		w.names = append(w.names, n)
-	}
+	w.control(ctx)
+	o.Process.tell(w.load)
+	defer o.Process.tell(nil)
 	j.mu.Lock()
 	j.waiting[w.wakes] = true
 	j.workers = append(j.workers, w)
@@ -121,14 +136,8 @@ func (w *worker) loop(ctx context.Context) {
 	poll := time.NewTicker(pollEvery)
 	defer poll.Stop()
 	var write <-chan time.Time // when the ends of jobs are to be written
-	var rescued time.Time
 	for ctx.Err() == nil {
-		if now := w.Clock.Now(); now.Sub(rescued) >= rescueEvery {
-			rescued = now
-			if err := errors.Join(w.rescue(ctx), w.tidy(ctx)); err != nil && ctx.Err() == nil {
-				w.Log.Error("rescuing jobs", "error", err)
-			}
-		}
+		w.housekeep(ctx)
 		more, err := w.round(ctx)
 		if err != nil && ctx.Err() == nil {
 			w.Log.Error("claiming jobs", "error", err)
@@ -160,6 +169,20 @@ func (w *worker) loop(ctx context.Context) {
 	}
 }
 
+// housekeep does what comes with time and not with work.
+func (w *worker) housekeep(ctx context.Context) {
+	if now := w.Clock.Now(); now.Sub(w.looked) >= rescueEvery {
+		w.looked = now
+		if err := errors.Join(w.rescue(ctx), w.tidy(ctx), w.expireKeys(ctx), w.findHeld(ctx)); err != nil && ctx.Err() == nil {
+			w.Log.Error("rescuing jobs", "error", err)
+		}
+	}
+	if time.Since(w.controlled) >= controlEvery {
+		w.control(ctx)
+	}
+	w.counts.sample(w.Clock.Now(), w.DB.Stats().Busy)
+}
+
 func (w *worker) drain(ctx context.Context, stopJobs func()) error {
 	w.mu.Lock()
 	w.closed = true
@@ -176,7 +199,9 @@ func (w *worker) drain(ctx context.Context, stopJobs func()) error {
 		select {
 		case <-finished:
 		case <-time.After(stopPatience):
-			w.Log.Error("jobs do not stop; they run again elsewhere", "jobs", w.running)
+			w.mu.Lock()
+			w.Log.Error("jobs do not stop; they run again elsewhere", "jobs", w.busy)
+			w.mu.Unlock()
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, bookkeepingPatience)
@@ -186,61 +211,61 @@ func (w *worker) drain(ctx context.Context, stopJobs func()) error {
 
 // round writes the ends of jobs and claims new ones, in one transaction. It reports whether there may be more to do at once.
 func (w *worker) round(ctx context.Context) (more bool, err error) {
-	w.mu.Lock()
-	free := w.Slots - w.busy
-	pending := len(w.done)
-	w.mu.Unlock()
-	var ready []Queue
-	if free > 0 {
-		if ready, err = w.ready(ctx); err != nil {
+	t, pending := w.turn()
+	if t.free > 0 {
+		if t.ready, err = w.ready(ctx); err != nil {
 			return false, err
 		}
 	}
-	if len(ready) == 0 {
-		w.setBehind(free <= 0)
+	if len(t.ready) == 0 {
+		w.setBehind(t.free <= 0)
 		if pending == 0 {
 			return false, nil
 		}
 		return false, w.settle(ctx)
 	}
+	w.picker.begin(t)
 	ends := w.takeDone()
-	var got []claimed
+	var c *claims
 	err = w.DB.Write(ctx, func(tx *db.Tx) error {
-		got = got[:0]
+		c = w.newClaims(t)
 		if err := w.writeEnds(ctx, tx, ends); err != nil {
 			return err
 		}
-		left, room := min(free, claimAtOnce), w.laneRoom()
-		for _, q := range ready {
-			n := left
-			if c := w.capOf(q); c != 0 {
-				n = min(n, c)
-			}
-			if n <= 0 {
-				continue
-			}
-			part, err := w.claim(ctx, tx, q, n, room)
-			if err != nil {
-				return err
-			}
-			got = append(got, part...)
-			left -= len(part)
-		}
-		return nil
+		return c.fill(ctx, tx)
 	})
 	if err != nil {
 		w.putDone(ends)
 		return false, err
 	}
 	w.forget(ends)
-	w.setBehind(len(got) >= min(free, claimAtOnce))
-	for _, c := range got {
-		w.mu.Lock()
-		w.hold(c)
-		w.mu.Unlock()
-		w.launch(c)
+	w.setBehind(len(c.got) >= t.free)
+	w.mu.Lock()
+	for _, key := range c.aside {
+		w.held[key] = true
 	}
-	return len(got) > 0, nil
+	for _, key := range c.emptied {
+		delete(w.held, key)
+	}
+	for _, got := range c.got {
+		w.hold(got)
+	}
+	w.mu.Unlock()
+	for _, got := range c.got {
+		w.launch(got)
+	}
+	return len(c.got) > 0 || len(c.aside) > 0, nil
+}
+
+// turn is what there is to give away, and how many ends wait to be written.
+func (w *worker) turn() (t turn, pending int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t = turn{now: w.Clock.Now(), slots: w.slots, free: min(w.slots-w.busy, claimAtOnce), running: map[Queue]int{}}
+	for q, n := range w.running {
+		t.running[q] = n
+	}
+	return t, len(w.done)
 }
 
 func (w *worker) setBehind(behind bool) {
@@ -258,9 +283,8 @@ var readyQueues = func() string {
 	return strings.Join(parts, " UNION ALL ")
 }()
 
-// ready lists the queues that have work, in the order in which they are to be served. It reads only, so that an idle
-// worker writes nothing.
-func (w *worker) ready(ctx context.Context) ([]Queue, error) {
+// ready finds the queues that have work for this worker. It reads only, so that an idle worker writes nothing.
+func (w *worker) ready(ctx context.Context) (map[Queue]bool, error) {
 	have, err := db.Column[string](ctx, w.DB, readyQueues, w.Clock.Now().UnixMilli())
 	if err != nil {
 		return nil, fmt.Errorf("looking for work: %w", err)
@@ -269,148 +293,17 @@ func (w *worker) ready(ctx context.Context) ([]Queue, error) {
 	for _, q := range have {
 		is[Queue(q)] = true
 	}
-	shares := make([]Share, 0, len(have))
-	for _, s := range w.Queues {
-		if is[s.Queue] {
-			shares = append(shares, s)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for key := range w.held {
+		if w.lanes[key] < w.laneCap() {
+			is[key.queue] = true
 		}
 	}
-	if !w.Strict {
-		shuffle(shares)
-	}
-	out := make([]Queue, len(shares))
-	for i, s := range shares {
-		out[i] = s.Queue
-	}
-	return out, nil
-}
-
-// shuffle orders by weighted chance.
-func shuffle(s []Share) {
-	for i := range s {
-		total := 0
-		for _, x := range s[i:] {
-			total += max(x.Weight, 1)
-		}
-		pick := rand.IntN(total)
-		for k := i; k < len(s); k++ {
-			if pick -= max(s[k].Weight, 1); pick < 0 {
-				s[i], s[k] = s[k], s[i]
-				break
-			}
+	for q := range is {
+		if !slices.ContainsFunc(w.shares, func(s Share) bool { return s.Queue == q }) {
+			delete(is, q)
 		}
 	}
-}
-
-// capOf is how many more slots a queue may take; 0 when there is no cap, -1 when it has them all.
-func (w *worker) capOf(q Queue) int {
-	for _, s := range w.Queues {
-		if s.Queue == q && s.Cap > 0 {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			if n := s.Cap - w.running[q]; n > 0 {
-				return n
-			}
-			return -1
-		}
-	}
-	return 0
-}
-
-// claim takes up to n jobs of a queue. Rows are locked first and chosen then, since a lane may only have the slots that are
-// left to it; while it is over them, others behind it are looked for.
-func (w *worker) claim(ctx context.Context, tx *db.Tx, q Queue, n int, room lanes) ([]claimed, error) {
-	var got []claimed
-	for len(got) < n {
-		part, err := db.All(ctx, tx, scanClaimed, `SELECT id, queue, kind, args, lane, attempt, created_at FROM jobs
-WHERE state = 0 AND queue = $1 AND run_at <= $2 AND kind = ANY($3) AND lane <> ALL($4) AND id <> ALL($5) ORDER BY run_at, id LIMIT $6`+tx.SkipLocked(),
-			string(q), w.Clock.Now().UnixMilli(), db.Texts(w.names), db.Texts(room.full()), db.Array(idsOf(got)), n-len(got))
-		if err != nil {
-			return nil, err
-		}
-		passed := false
-		for _, c := range part {
-			if room.take(c.lane) {
-				c.attempt++
-				got = append(got, c)
-			} else {
-				passed = true
-			}
-		}
-		if !passed {
-			break
-		}
-	}
-	if len(got) == 0 {
-		return nil, nil
-	}
-	// A process that the others gave up takes nothing: they would run it too.
-	taken, err := tx.Exec(ctx, `UPDATE jobs SET state = 1, worker = $1, attempt = attempt + 1 WHERE id = ANY($2)
-AND EXISTS (SELECT 1 FROM processes WHERE id = $1)`, w.Process.ID, db.Array(idsOf(got)))
-	if err != nil || taken == 0 {
-		return nil, err
-	}
-	return got, nil
-}
-
-func idsOf(list []claimed) []int64 {
-	out := make([]int64, len(list))
-	for i, c := range list {
-		out[i] = c.id
-	}
-	return out
-}
-
-func scanClaimed(r db.Row) (claimed, error) {
-	var c claimed
-	var queue, args string
-	var created int64
-	err := r.Scan(&c.id, &queue, &c.name, &args, &c.lane, &c.attempt, &created)
-	c.queue, c.args, c.created = Queue(queue), []byte(args), db.At(created)
-	return c, err
-}
-
-// run executes a job that is held, in a goroutine of its own.
-func (w *worker) run(ctx context.Context, c claimed) {
-	go func() {
-		defer w.wg.Done()
-		state := &run{id: c.id, worker: w.Process.ID, attempt: c.attempt}
-		began := time.Now()
-		err := w.execute(context.WithValue(ctx, runKey{}, state), c)
-		if w.OnDone != nil {
-			w.OnDone(c.name, c.queue, time.Since(began), err)
-		}
-		w.mu.Lock()
-		w.letGo(c)
-		if err != nil && w.stopping {
-			err = Later(0, err) // stopped, not failed
-		}
-		if state.completed || errors.Is(err, ErrFenced) {
-			delete(w.mine, c.id)
-		} else {
-			w.done = append(w.done, ended{c, err})
-		}
-		w.mu.Unlock()
-		select {
-		case w.finished <- struct{}{}:
-		default:
-		}
-	}()
-}
-
-// execute runs one job within its deadline. A panic is a failure of that job alone.
-func (w *worker) execute(ctx context.Context, c claimed) (err error) {
-	r := w.Jobs.names[c.name]
-	ctx, cancel := context.WithTimeout(ctx, r.policy.Deadline)
-	defer cancel()
-	defer func() {
-		if p := recover(); p != nil {
-			w.Log.Error("job panicked", "job", c.name, "id", c.id, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-			err = fmt.Errorf("panic: %v", p)
-		}
-	}()
-	if int(c.attempt) > r.policy.Attempts {
-		return Dead(errors.New("its worker died during each attempt"))
-	}
-	return r.run(ctx, c.args)
+	return is, nil
 }
