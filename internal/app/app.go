@@ -16,6 +16,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/door/activitypub"
 	"github.com/gomph/gomph/internal/kit/blob"
+	"github.com/gomph/gomph/internal/kit/jobs"
 )
 
 // Options say how a process is opened.
@@ -48,4 +49,6 @@ type App struct {
 	Federation    *activitypub.Server
 	files         blob.Store
 	doors         doors
+	// onJob is told of each run of a job; nil but in tests.
+	onJob func(jobs.Done)
 }

@@ -167,6 +167,9 @@ func (a *App) about(ctx context.Context) (activitypub.About, error) {
 
 // jobDone tells of a job that failed.
 func (a *App) jobDone(d jobs.Done) {
+	if a.onJob != nil {
+		a.onJob(d)
+	}
 	if d.Err != nil {
 		a.Log.Debug("job failed", "job", d.Name, "error", d.Err)
 	}

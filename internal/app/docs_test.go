@@ -77,10 +77,20 @@ func TestDocsListRoutes(t *testing.T) {
 func TestDocsListEvents(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
-	b.WriteString("| event | reaction | queue | attempts | deadline | delay |\n|---|---|---|---|---|---|\n")
+	b.WriteString("| event | reaction | queue | attempts | deadline | delay | statements | one at a time | lane |\n|---|---|---|---|---|---|---|---|---|\n")
 	for _, r := range open(t).Jobs.Describe() {
-		fmt.Fprintf(&b, "| %s | %s | %s | %d | %s | %s |\n", r.Event, r.Name, r.Policy.Queue, r.Policy.Attempts, r.Policy.Deadline, r.Policy.Delay)
+		p, unique, lane := r.Policy, "", ""
+		if r.Unique {
+			unique = fmt.Sprintf("a key, for %s", p.UniqueFor)
+		}
+		if r.Lane {
+			lane = "host"
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %d | %s | %s | %d | %s | %s |\n", r.Event, r.Name, p.Queue, p.Attempts, p.Deadline, p.Delay, p.Statements, unique, lane)
 	}
+	b.WriteString("\nAfter the n-th failed attempt a job waits for n⁴ + 5 seconds and a part more by chance, which takes 16 attempts over some two days. A job that failed at its last attempt is dead: " +
+		"it is kept with its error for 30 days, the newest 20,000 of each queue (`gomph queues list --state dead`). Statements is the budget of one run; one that makes more is counted " +
+		"(job_over_budget_total) and logged. A job that goes on ten seconds after its deadline loses its slot (job_abandoned_total).\n")
 	b.WriteString("\n## What comes again and again\n\n| name | every | event |\n|---|---|---|\n")
 	for _, r := range schedule {
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", r.Name, r.Every, r.Event.Kind())

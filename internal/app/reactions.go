@@ -14,22 +14,28 @@ import (
 	"github.com/gomph/gomph/internal/kit/jobs"
 )
 
-// Policies that several reactions share.
+// Policies that several reactions share. Statements is the budget of one run (requirement C3); budget_test.go holds the reactions to it.
 var (
-	onDefault = jobs.Policy{Queue: jobs.Default}
+	onDefault = jobs.Policy{Queue: jobs.Default, Statements: 12}
 	// fanOut may take long: an account can have followers on tens of thousands of servers.
-	fanOut = jobs.Policy{Queue: jobs.Default, Deadline: 5 * time.Minute}
+	fanOut = jobs.Policy{Queue: jobs.Default, Deadline: 5 * time.Minute, Statements: 18}
 	// mails are tried for some hours; by then what they say is old.
-	mails = jobs.Policy{Queue: jobs.Mailers, Attempts: 9}
-	// pulls are few: what is fetched is wanted, not needed.
-	pulls = jobs.Policy{Queue: jobs.Pull, Attempts: 3, Deadline: 2 * time.Minute}
+	mails = jobs.Policy{Queue: jobs.Mailers, Attempts: 9, Statements: 8}
+	// pulls are few: what is fetched is wanted, not needed. One may bring a whole thread.
+	pulls = jobs.Policy{Queue: jobs.Pull, Attempts: 3, Deadline: 2 * time.Minute, Statements: 200}
+	// performs are what other servers send; a note with all that it mentions is the most.
+	performs = jobs.Policy{Queue: jobs.Ingress, Attempts: 8, Deadline: 2 * time.Minute, Statements: 40}
+	// pushes are posted to one inbox each.
+	pushes = jobs.Policy{Queue: jobs.Push, Deadline: 30 * time.Second, Statements: 10}
 	// afterwards lets the other reactions to a deletion run before the rows go.
-	afterwards = jobs.Policy{Queue: jobs.Default, Delay: time.Hour}
+	afterwards = jobs.Policy{Queue: jobs.Default, Delay: time.Hour, Statements: 12}
 	// onceMore runs when every batch that was under way has ended.
-	onceMore  = jobs.Policy{Queue: jobs.Default, Delay: 6 * time.Minute}
-	recurring = jobs.Policy{Queue: jobs.Scheduler, Attempts: 3, Deadline: 10 * time.Minute}
+	onceMore = jobs.Policy{Queue: jobs.Default, Delay: 6 * time.Minute, Statements: 6}
+	// recurring and wholesale take as many steps as there is to do, each small.
+	recurring = jobs.Policy{Queue: jobs.Scheduler, Attempts: 3, Deadline: 10 * time.Minute, Statements: 2000}
+	wholesale = jobs.Policy{Queue: jobs.Default, Deadline: 5 * time.Minute, Statements: 5000}
 	// votesGather sends the votes of some minutes as one update (Mastodon: three minutes).
-	votesGather = jobs.Policy{Queue: jobs.Default, Delay: 3 * time.Minute, Deadline: 5 * time.Minute}
+	votesGather = jobs.Policy{Queue: jobs.Default, Delay: 3 * time.Minute, Deadline: 5 * time.Minute, Statements: 18}
 )
 
 // react is the list of everything that follows from anything. The names are stored with the jobs and never change their meaning.
@@ -54,7 +60,7 @@ func (a *App) onPeople() {
 	jobs.On(j, "mailer.registrations_limited", mails, mail.RegistrationsLimited)
 	jobs.On(j, "activitypub.send_profile", fanOut, a.Federation.SendProfile, jobs.When(func(e accounts.ProfileUpdated) bool { return e.Local }))
 	jobs.On(j, "activitypub.send_actor_delete", fanOut, a.Federation.SendActorDelete, jobs.When(func(e accounts.Removed) bool { return e.Local }))
-	jobs.On(j, "statuses.remove_all", fanOut, func(ctx context.Context, e accounts.Removed) error { return a.Statuses.RemoveAll(ctx, e.AccountID) })
+	jobs.On(j, "statuses.remove_all", wholesale, func(ctx context.Context, e accounts.Removed) error { return a.Statuses.RemoveAll(ctx, e.AccountID) })
 	jobs.On(j, "accounts.purge", afterwards, func(ctx context.Context, e accounts.Removed) error { return a.Accounts.Purge(ctx, e.AccountID) })
 }
 
@@ -109,7 +115,7 @@ func (a *App) onRelations() {
 	jobs.On(j, "feeds.muted", onDefault, a.Feeds.Muted)
 	jobs.On(j, "feeds.unmuted", onDefault, a.Feeds.Unmuted)
 	jobs.On(j, "feeds.domain_blocked", onDefault, a.Feeds.DomainBlocked)
-	jobs.On(j, "relations.sever_domain", fanOut, a.Relations.SeverDomain)
+	jobs.On(j, "relations.sever_domain", wholesale, a.Relations.SeverDomain)
 	jobs.On(j, "feeds.list_changed", onDefault, a.Feeds.ListChanged)
 	// A batch that read the old relations may push after the lists were dropped; these drop them once more.
 	jobs.On(j, "feeds.unfollowed_again", onceMore, a.Feeds.Unfollowed, jobs.When(func(e relations.Unfollowed) bool { return e.ByLocal }))
@@ -122,9 +128,9 @@ func (a *App) onRelations() {
 func (a *App) onCommands() {
 	j, fed := a.Jobs, a.Federation
 	jobs.On(j, "feeds.batch", fanOut, a.Feeds.Batch, jobs.Unique(feeds.Spread.Key))
-	jobs.On(j, "activitypub.perform", jobs.Policy{Queue: jobs.Ingress, Attempts: 8, Deadline: 2 * time.Minute}, fed.Perform,
+	jobs.On(j, "activitypub.perform", performs, fed.Perform,
 		jobs.Unique(func(e activitypub.Received) string { return e.Key }), jobs.Lane(func(e activitypub.Received) string { return e.Host }))
-	jobs.On(j, "activitypub.push", jobs.Policy{Queue: jobs.Push, Deadline: 30 * time.Second}, fed.Push, jobs.Lane(activitypub.Delivery.Host))
+	jobs.On(j, "activitypub.push", pushes, fed.Push, jobs.Lane(activitypub.Delivery.Host))
 	jobs.On(j, "activitypub.fetch_parent", pulls, fed.FetchParent, jobs.Unique(activitypub.ParentWanted.Key))
 	jobs.On(j, "activitypub.fetch_replies", pulls, fed.FetchReplies, jobs.Unique(activitypub.RepliesWanted.Key))
 	jobs.On(j, "activitypub.move_followers", pulls, fed.MoveFollowers)

@@ -72,8 +72,6 @@ type Policy struct {
 	Delay time.Duration
 	// Backoff is how long to wait after a failed attempt, 1 for the first; default is Backoff.
 	Backoff func(attempt int) time.Duration
-	// Retry says in words when it is tried again, for the docs; Backoff's way when empty.
-	Retry string
 	// Statements is how many statements one run may make (requirement C3); a run beyond it is counted and logged. 0 is no budget.
 	Statements int
 	// UniqueFor is how long a unique job keeps others with its key out while it waits (default a day).

@@ -1,0 +1,311 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gomph/gomph/internal/domain/access"
+	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/relations"
+	"github.com/gomph/gomph/internal/domain/statuses"
+	"github.com/gomph/gomph/internal/kit/config"
+	"github.com/gomph/gomph/internal/kit/db"
+	"github.com/gomph/gomph/internal/kit/jobs"
+	"github.com/gomph/gomph/internal/testkit/services"
+)
+
+// server is a whole program that runs, and what its jobs cost.
+type server struct {
+	*App
+	t *testing.T
+
+	mu    sync.Mutex
+	worst map[string]int
+	fails []string
+}
+
+func startServer(t *testing.T) *server {
+	t.Helper()
+	port := services.FreePort(t)
+	c := &config.Config{
+		Data: t.TempDir(), LogLevel: "error", DBPool: 4, RateLimits: "off", Bind: "127.0.0.1", Port: port, LocalDomain: fmt.Sprintf("127.0.0.1:%d", port),
+		LocalHTTPS: "false", AllowedPrivate: []string{"127.0.0.0/8"},
+	}
+	if err := c.Check(false); err != nil {
+		t.Fatal(err)
+	}
+	a, err := New(t.Context(), c, Options{Roles: "all", Migrate: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{App: a, t: t, worst: map[string]int{}}
+	a.onJob = func(d jobs.Done) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.worst[d.Name] = max(s.worst[d.Name], d.Statements)
+		if d.Err != nil {
+			s.fails = append(s.fails, fmt.Sprintf("%s: %v", d.Name, d.Err))
+		}
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(ctx, Plan{Roles: Roles, Slots: 8}) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		a.Close()
+	})
+	s.until("it listens", func() bool {
+		r, err := http.Get("http://" + c.LocalDomain + "/health")
+		if err == nil {
+			_ = r.Body.Close()
+		}
+		return err == nil
+	})
+	return s
+}
+
+func (s *server) until(what string, ok func() bool) {
+	s.t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	limit := time.After(time.Minute) // only ends a test that would hang
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-limit:
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.t.Fatalf("never happened: %s; failures: %q", what, s.fails)
+		}
+	}
+}
+
+// quiet waits until nothing is left that is due or runs.
+func quiet(all ...*server) {
+	for range 2 { // what one did may be work for the other
+		for _, s := range all {
+			s.t.Helper()
+			s.until("no more jobs", func() bool {
+				busy, err := db.Exists(context.Background(), s.DB, "SELECT 1 FROM jobs WHERE state IN (0, 1, 3) AND run_at <= $1", db.Ms(s.Clock.Now()))
+				return err == nil && !busy
+			})
+		}
+	}
+}
+
+func (s *server) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *server) person(name string) *accounts.Account {
+	s.t.Helper()
+	u, err := s.Access.CreateByAdmin(context.Background(), access.NewByAdmin{Username: name, Email: name + "@example.org", Password: "a long password", Confirmed: true})
+	s.must(err)
+	a, err := s.Accounts.ByID(context.Background(), s.DB, u.AccountID)
+	s.must(err)
+	return a
+}
+
+// elsewhere is somebody of another server, as this one knows them.
+func (s *server) elsewhere(a *accounts.Account, at *server) *accounts.Account {
+	s.t.Helper()
+	found, err := s.Federation.ByHandle(context.Background(), accounts.Handle{Username: a.Username, Domain: at.Config.LocalDomain})
+	s.must(err)
+	return found
+}
+
+func (s *server) post(by *accounts.Account, d statuses.Draft) *statuses.Status {
+	s.t.Helper()
+	st, err := s.Statuses.Post(context.Background(), by, d)
+	s.must(err)
+	return st
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// TestReactionsKeepTheirBudgets lets two servers do to each other all that follows from something, and holds every run of every
+// reaction to its budget of statements (requirement C3).
+func TestReactionsKeepTheirBudgets(t *testing.T) {
+	t.Parallel()
+	here, there := startServer(t), startServer(t)
+	everything(here, there)
+	// What waits for hours is due now.
+	for _, s := range []*server{here, there} {
+		for _, r := range s.Jobs.Describe() {
+			_, err := s.Jobs.Retry(t.Context(), jobs.Filter{State: "waiting", Kind: r.Name})
+			s.must(err)
+		}
+	}
+	quiet(here, there)
+	for _, r := range schedule {
+		here.must(here.DB.Write(t.Context(), func(tx *db.Tx) error { return here.Jobs.Emit(t.Context(), tx, r.Event) }))
+	}
+	quiet(here)
+	worst := map[string]int{}
+	for _, s := range []*server{here, there} {
+		s.mu.Lock()
+		for name, n := range s.worst {
+			worst[name] = max(worst[name], n)
+		}
+		if len(s.fails) > 0 {
+			t.Errorf("jobs failed: %s", strings.Join(s.fails, "; "))
+		}
+		s.mu.Unlock()
+	}
+	for _, r := range here.Jobs.Describe() {
+		n, ran := worst[r.Name]
+		t.Logf("%-36s %3d of %d", r.Name, n, r.Policy.Statements)
+		if n > r.Policy.Statements {
+			t.Errorf("%s made %d statements; its budget is %d", r.Name, n, r.Policy.Statements)
+		}
+		if !ran && !slices.Contains(unplayed, r.Name) {
+			t.Errorf("%s did not run: let something happen here that it follows from", r.Name)
+		}
+		if ran && slices.Contains(unplayed, r.Name) {
+			t.Errorf("%s runs; take it out of the list of those that do not", r.Name)
+		}
+	}
+}
+
+// unplayed are the reactions that need what this scene does not have: sign-ups that wait, other servers that move or hide parts of
+// a thread, thousands of followers.
+var unplayed = []string{
+	"mailer.approved", "mailer.confirm_again", "mailer.new_address", "activitypub.move_followers", "activitypub.fetch_parent", "activitypub.fetch_replies", "feeds.batch",
+}
+
+// everything is what people on two servers do to each other.
+func everything(here, there *server) {
+	ctx := here.t.Context()
+	ann, bob := here.person("ann"), here.person("bob")
+	eve := there.person("eve")
+	eveHere, annThere, bobThere := here.elsewhere(eve, there), there.elsewhere(ann, here), there.elsewhere(bob, here)
+	both := func() { quiet(here, there) }
+
+	here.must(here.Relations.Follow(ctx, bob, ann, relations.FollowOptions{Notify: ptr(true)}))
+	here.must(here.Relations.Follow(ctx, ann, eveHere, relations.FollowOptions{}))
+	there.must(there.Relations.Follow(ctx, eve, annThere, relations.FollowOptions{}))
+	there.must(there.Relations.Follow(ctx, eve, bobThere, relations.FollowOptions{}))
+	both()
+	list, err := here.Relations.CreateList(ctx, relations.List{AccountID: bob.ID, Title: "friends", RepliesPolicy: "list"})
+	here.must(err)
+	here.must(here.Relations.AddToList(ctx, list, []accounts.ID{ann.ID}))
+	_, err = here.Accounts.UpdateProfile(ctx, ann.ID, accounts.Profile{DisplayName: ptr("Ann")})
+	here.must(err)
+	both()
+
+	first := here.post(ann, statuses.Draft{Text: "hello @bob and @eve@" + there.Config.LocalDomain + " #tag"})
+	both()
+	copied, err := there.Statuses.ByURI(ctx, there.DB, first.URI)
+	there.must(err)
+	_, err = there.Statuses.Favourite(ctx, eve, copied.ID, "")
+	there.must(err)
+	_, err = there.Statuses.Reblog(ctx, eve, copied.ID, statuses.Public, "", time.Time{})
+	there.must(err)
+	there.post(eve, statuses.Draft{Text: "@ann@" + here.Config.LocalDomain + " answer", InReplyToID: copied.ID})
+	both()
+	_, err = there.Statuses.Unfavourite(ctx, eve, copied.ID)
+	there.must(err)
+	_, err = there.Statuses.Unreblog(ctx, eve, copied.ID)
+	there.must(err)
+	_, err = here.Statuses.Favourite(ctx, bob, first.ID, "")
+	here.must(err)
+	_, err = here.Statuses.Unfavourite(ctx, bob, first.ID)
+	here.must(err)
+	_, err = here.Statuses.Reblog(ctx, bob, first.ID, statuses.Public, "", time.Time{})
+	here.must(err)
+	_, err = here.Statuses.Edit(ctx, ann, first.ID, statuses.Draft{Text: "hello again @bob #tag"})
+	here.must(err)
+	_, err = here.Statuses.Pin(ctx, ann, first.ID, true)
+	here.must(err)
+	here.post(ann, statuses.Draft{Text: "@bob for you", Visibility: statuses.Direct})
+	both()
+
+	poll := here.post(ann, statuses.Draft{Text: "which?", Poll: &statuses.PollDraft{Options: []string{"a", "b"}, ExpiresIn: time.Hour}})
+	both()
+	pollThere, err := there.Statuses.ByURI(ctx, there.DB, poll.URI)
+	there.must(err)
+	_, err = there.Statuses.Vote(ctx, eve, pollThere.PollID, []int{1}, "")
+	there.must(err)
+	both()
+	_, err = here.Statuses.Delete(ctx, ann, first.ID)
+	here.must(err)
+	both()
+
+	// A locked account, whose followers ask.
+	_, err = there.Accounts.UpdateProfile(ctx, eve.ID, accounts.Profile{Locked: ptr(true)})
+	there.must(err)
+	both()
+	bobThere, eveHere = there.elsewhere(bob, here), here.elsewhere(eve, there)
+	here.must(here.Relations.Follow(ctx, bob, eveHere, relations.FollowOptions{}))
+	both()
+	there.must(there.Relations.Authorize(ctx, eve, bobThere))
+	both()
+	here.must(here.Relations.Unfollow(ctx, bob, eveHere))
+	both()
+	here.must(here.Relations.Follow(ctx, bob, eveHere, relations.FollowOptions{}))
+	both()
+	there.must(there.Relations.Reject(ctx, eve, bobThere))
+	both()
+
+	here.must(here.Relations.Mute(ctx, bob.ID, ann.ID, relations.MuteOptions{Duration: time.Hour}))
+	here.must(here.Relations.Unmute(ctx, bob.ID, ann.ID))
+	here.must(here.Relations.Block(ctx, bob, eveHere, ""))
+	both()
+	here.must(here.Relations.Unblock(ctx, bob, eveHere))
+	both()
+	here.must(here.Relations.BlockDomain(ctx, bob, there.Config.LocalDomain))
+	here.must(here.Relations.Unfollow(ctx, bob, ann))
+	both()
+	letters(here)
+	both()
+	here.must(here.Accounts.Remove(ctx, ann.ID))
+	both()
+}
+
+func letters(s *server) {
+	ctx := s.t.Context()
+	u, err := s.Access.SignUp(ctx, access.NewUser{Username: "new", Email: "new@example.org", Password: "a long password", Agreement: true, Locale: "en"})
+	s.must(err)
+	s.must(s.Access.RequestReset(ctx, "bob@example.org"))
+	s.must(s.Access.ChangeEmail(ctx, u.ID, "a long password", "newer@example.org"))
+	s.must(s.Access.ChangePassword(ctx, u.ID, "a long password", "a longer password", 0))
+}
+
+// TestEveryReactionHasABudget: what has none is never counted.
+func TestEveryReactionHasABudget(t *testing.T) {
+	t.Parallel()
+	lanes := map[string]bool{}
+	for _, r := range open(t).Jobs.Describe() {
+		p := r.Policy
+		if p.Statements == 0 {
+			t.Errorf("%s has no budget of statements", r.Name)
+		}
+		// Nothing may hold a slot for long (requirement N6), but what was asked to.
+		if p.Deadline > 5*time.Minute && p.Queue != jobs.Scheduler && p.Queue != jobs.Pull {
+			t.Errorf("%s may run for %v", r.Name, p.Deadline)
+		}
+		if p.Attempts < 1 || p.Attempts > 30 {
+			t.Errorf("%s is tried %d times", r.Name, p.Attempts)
+		}
+		if r.Lane {
+			lanes[r.Name] = true
+		}
+	}
+	// What waits for other servers must not let one of them take all slots (requirement A5).
+	if got := slices.Sorted(maps.Keys(lanes)); !slices.Contains(got, "activitypub.push") || !slices.Contains(got, "activitypub.perform") {
+		t.Errorf("only %v have lanes", got)
+	}
+}
