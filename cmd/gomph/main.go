@@ -27,6 +27,10 @@ type cli struct {
 	Worker    workerCmd    `cmd:"" help:"Run background work alone."`
 	Scheduler schedulerCmd `cmd:"" help:"Run the recurring work alone; several may run, one acts."`
 	Migrate   migrateCmd   `cmd:"" help:"Bring the database's schema up to date."`
+	Queues    queuesCmd    `cmd:"" help:"See and steer background work while it runs."`
+	Jobs      jobsCmd      `cmd:"" help:"See the recurring work."`
+	Processes processesCmd `cmd:"" help:"Show the processes of this server that are alive."`
+	Capacity  capacityCmd  `cmd:"" help:"Tell how many slots and connections the work of late needs."`
 	Account   accountCmd   `cmd:"" help:"Make and look after accounts."`
 	Token     tokenCmd     `cmd:"" help:"Make access tokens."`
 	Settings  settingsCmd  `cmd:"" help:"Read and change what an admin may change while the server runs."`

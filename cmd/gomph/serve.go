@@ -47,7 +47,7 @@ type schedulerCmd struct{}
 func (*schedulerCmd) Run(e *env) error { return e.part("scheduler") }
 
 type workerCmd struct {
-	Queues []string `sep:"none" placeholder:"QUEUES" help:"One list is a strict order: default,ingress,push,pull,mailers. Given several times with weights, as --queues default,4 --queues push,2, queues share. Default: all six, weighted."`
+	Queues []string `sep:"none" placeholder:"QUEUES" help:"One list is a strict order: default,ingress,push,pull,mailers. Given several times with weights, as --queues default,4 --queues push,2, queues share. cap=N after a name is the most slots that the queue may hold, min=N how many the others leave to it: push,2,cap=25. Default: all six, weighted."`
 	Slots  int      `placeholder:"N" help:"How many jobs run at once. Default: sized by the machine."`
 }
 

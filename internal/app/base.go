@@ -94,6 +94,9 @@ func openBase(ctx context.Context, c *config.Config, roles string, migrate bool)
 	if err := b.openDB(ctx, migrate); err != nil {
 		return nil, err
 	}
+	if err := b.shareFiles(ctx, roles); err != nil {
+		return nil, err
+	}
 	if err := b.openMessages(ctx); err != nil {
 		return nil, err
 	}

@@ -17,10 +17,10 @@ const (
 
 // gauges are the figures of this process, as Prometheus sees them.
 type gauges struct {
-	seconds, waits                           *metric.Histogram
-	runs, failures, abandonments, overBudget *metric.Counter
-	waiting, oldest, dead, running, slots    *metric.Gauge
-	abandoned, missed                        *metric.Gauge
+	seconds, waits                                       *metric.Histogram
+	runs, failures, statements, abandonments, overBudget *metric.Counter
+	waiting, oldest, dead, running, slots                *metric.Gauge
+	abandoned, missed                                    *metric.Gauge
 }
 
 func newGauges(m *metric.Registry) *gauges {
@@ -29,6 +29,7 @@ func newGauges(m *metric.Registry) *gauges {
 		waits:        m.Histogram("job_wait_seconds", "How long jobs were due before they started, by queue.", "queue"),
 		runs:         m.Counter("job_runs_total", "Runs of jobs by queue and outcome: succeeded, failed, later (postponed, not failed), dead.", "queue", "outcome"),
 		failures:     m.Counter("job_failures_total", "Attempts of jobs that failed, by reaction.", "job"),
+		statements:   m.Counter("job_statements_total", "SQL statements that jobs made, by reaction.", "job"),
 		abandonments: m.Counter("job_abandoned_total", "Runs that went on after their deadline and lost their slot, by reaction.", "job"),
 		overBudget:   m.Counter("job_over_budget_total", "Runs that made more statements than the reaction's budget, by reaction.", "job"),
 		waiting:      m.Gauge("jobs_waiting", "Jobs of all processes that are due and wait, by queue; 100000 stands for more.", "queue"),
@@ -43,6 +44,7 @@ func newGauges(m *metric.Registry) *gauges {
 
 func (g *gauges) done(d Done, result outcome) {
 	g.seconds.Observe(d.Took.Seconds(), d.Name)
+	g.statements.Add(float64(d.Statements), d.Name)
 	g.waits.Observe(d.Waited.Seconds(), string(d.Queue))
 	g.runs.Inc(string(d.Queue), string(result))
 	if result == failed || result == deadEnd {
