@@ -13,8 +13,8 @@ import (
 )
 
 // markFile lies in the folder of uploaded files. Its word is also in SQL: whoever serves or changes files must see the same folder,
-// be it a local one or one that several hosts share (requirement E23).
-const markFile = "folder_mark"
+// be it a local one or one that several hosts share (requirement E23). The dot keeps it from being a name that is served.
+const markFile = ".folder_mark"
 
 // shareFiles refuses to go on where other files lie than those that this server's database speaks of.
 func (b *base) shareFiles(ctx context.Context, roles string) error {
