@@ -31,13 +31,16 @@ func main() {
 	if len(os.Args) == 2 && os.Args[1] == "serve" { // the server that is profiled
 		exit(serveProfiled())
 	}
+	if len(os.Args) == 3 && os.Args[1] == "jobs-worker" { // a worker of the queue alone
+		exit(jobsWorker(os.Args[2]))
+	}
 	var o options
 	flag.StringVar(&o.engine, "engine", "both", "sqlite, postgres or both")
 	flag.BoolVar(&o.quick, "quick", false, "fewer requests and smaller databases: a look, not a measurement")
 	flag.BoolVar(&o.full, "full", false, "also measure with a million posts")
 	flag.BoolVar(&o.write, "write", false, "put the tables into docs/benchmarks.md")
 	flag.BoolVar(&o.keep, "keep", false, "keep the folder with databases and logs")
-	flag.StringVar(&o.only, "only", "", "measure only these, with commas: limits,start,home,pages,posting,inbound,fanout,streaming")
+	flag.StringVar(&o.only, "only", "", "measure only these, with commas: limits,start,home,pages,posting,inbound,fanout,streaming,jobs")
 	flag.StringVar(&o.binary, "binary", "", "measure this binary instead of building one")
 	flag.StringVar(&o.profiles, "profiles", "", "write CPU profiles of each measurement, in order, into this folder; the figures are higher then")
 	flag.Parse()
