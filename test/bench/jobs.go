@@ -72,6 +72,8 @@ type tally struct {
 	Waits       []time.Duration
 	Bulk        int
 	First, Last time.Time
+	// cpu is of the whole process, for those that are one.
+	cpu time.Duration
 }
 
 func (t *tally) done(d jobs.Done) {
@@ -140,6 +142,7 @@ func (w *workerProcess) stop() (*tally, error) {
 		return nil, fmt.Errorf("stopping a worker: %w", err)
 	}
 	t := &tally{}
+	t.cpu = w.cmd.ProcessState.UserTime() + w.cmd.ProcessState.SystemTime()
 	if err := json.Unmarshal(w.out.Bytes(), t); err != nil {
 		return nil, fmt.Errorf("reading what a worker says: %w", err)
 	}
@@ -262,24 +265,26 @@ func (q *jobBench) empty(ctx context.Context, queue jobs.Queue, kind string) err
 	return ctx.Err()
 }
 
-// drain starts workers, and measures from the first job that is done until the last.
-func (q *jobBench) drain(ctx context.Context, workers int) (rate float64, err error) {
+// drain starts workers, and measures from the first job that is done until the last, and what CPU each took.
+func (q *jobBench) drain(ctx context.Context, workers int) (rate float64, each time.Duration, err error) {
 	var all []*workerProcess
 	for range workers {
 		w, err := startWorker(q.address)
 		if err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		all = append(all, w)
 	}
 	err = q.empty(ctx, jobs.Push, "bulk")
 	var first, last time.Time
+	var cpu time.Duration
 	n := 0
 	for _, w := range all {
 		t, werr := w.stop()
 		if werr != nil || err != nil {
-			return 0, errors.Join(err, werr)
+			return 0, 0, errors.Join(err, werr)
 		}
+		cpu += t.cpu
 		if n += t.Bulk; t.Bulk == 0 {
 			continue
 		}
@@ -291,9 +296,9 @@ func (q *jobBench) drain(ctx context.Context, workers int) (rate float64, err er
 		}
 	}
 	if n == 0 {
-		return 0, errors.New("no job was done")
+		return 0, 0, errors.New("no job was done")
 	}
-	return float64(n) / last.Sub(first).Seconds(), nil
+	return float64(n) / last.Sub(first).Seconds(), cpu / time.Duration(n), nil
 }
 
 // noops measures jobs that do nothing, for many hosts: what the queue itself costs.
@@ -309,11 +314,11 @@ func (q *jobBench) noops(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		rate, err := q.drain(ctx, workers)
+		rate, cpu, err := q.drain(ctx, workers)
 		if err != nil {
 			return err
 		}
-		note := fmt.Sprintf("%s/s; written at %s/s before", figure(rate), figure(written))
+		note := fmt.Sprintf("%s/s, %s µs of the workers' CPU each; written at %s/s before", figure(rate), figure(1000*ms(cpu)), figure(written))
 		if workers == 1 {
 			single = rate
 		} else {
@@ -335,11 +340,11 @@ func (q *jobBench) hanging(ctx context.Context) error {
 	if _, err := q.emit(ctx, n, toMany); err != nil {
 		return err
 	}
-	rate, err := q.drain(ctx, 1)
+	rate, cpu, err := q.drain(ctx, 1)
 	if err != nil {
 		return err
 	}
-	q.report.add(fmt.Sprintf("a job that does nothing, behind %d for a host that hangs", rows), 1000/rate, "ms", q.goal(jobGoalSQLite, jobGoalPostgres), "%s/s", figure(rate))
+	q.report.add(fmt.Sprintf("a job that does nothing, behind %d for a host that hangs", rows), 1000/rate, "ms", q.goal(jobGoalSQLite, jobGoalPostgres), "%s/s, %s µs of the worker's CPU each", figure(rate), figure(1000*ms(cpu)))
 	return q.j.DB.Write(ctx, func(tx *db.Tx) error {
 		_, err := tx.Exec(ctx, "DELETE FROM jobs")
 		return err

@@ -43,10 +43,14 @@ type claims struct {
 	// open are the lanes with rows set aside and room; aside those where rows were set aside just now, emptied those with none left.
 	open           []laneKey
 	aside, emptied []laneKey
+	// seen is when the last row of each queue was due that was met.
+	seen map[Queue]int64
 }
 
+func (c *claims) saw(q Queue, due int64) { c.seen[q] = max(c.seen[q], due) }
+
 func (w *worker) newClaims(t turn) *claims {
-	c := &claims{w: w, turn: t, now: t.now, ready: map[Queue]bool{}, lanes: lanes{held: map[laneKey]int{}}}
+	c := &claims{w: w, turn: t, now: t.now, ready: map[Queue]bool{}, seen: map[Queue]int64{}, lanes: lanes{held: map[laneKey]int{}}}
 	for q := range t.ready {
 		c.ready[q] = true
 	}
@@ -107,7 +111,7 @@ func (c *claims) take(ctx context.Context, tx *db.Tx, q Queue, n int) error {
 
 // A claim is one statement. A process that the others gave up takes nothing: they would run it too.
 const (
-	claimWaiting = `WITH due AS MATERIALIZED (SELECT id FROM jobs WHERE state = 0 AND queue = $2 AND run_at <= $3 AND kind = ANY($4) ORDER BY run_at, id LIMIT $5`
+	claimWaiting = `WITH due AS MATERIALIZED (SELECT id FROM jobs WHERE state = 0 AND queue = $2 AND run_at <= $3 AND run_at >= $6 AND kind = ANY($4) ORDER BY run_at, id LIMIT $5`
 	claimHeld    = `WITH due AS MATERIALIZED (SELECT id FROM jobs WHERE state = 3 AND queue = $2 AND lane = $3 AND kind = ANY($4) ORDER BY run_at, id LIMIT $5`
 	takeDue      = `) UPDATE jobs SET state = 1, worker = $1, attempt = attempt + 1
 WHERE id IN (SELECT id FROM due) AND EXISTS (SELECT 1 FROM processes WHERE id = $1)
@@ -119,13 +123,14 @@ RETURNING id, queue, kind, args, lane, attempt, run_at`
 func (c *claims) takeWaiting(ctx context.Context, tx *db.Tx, q Queue, n int) error {
 	for looks := 0; n > 0 && looks < 2; looks++ {
 		part, err := db.All(ctx, tx, scanClaimed, claimWaiting+tx.SkipLocked()+takeDue,
-			c.w.Process.ID, string(q), db.Ms(c.now), db.Texts(c.w.kinds), n)
+			c.w.Process.ID, string(q), db.Ms(c.now), db.Texts(c.w.kinds), n, c.w.heads.of(q))
 		if err != nil {
 			return err
 		}
 		sortClaimed(part)
 		var over []int64
 		for _, one := range part {
+			c.saw(q, db.Ms(one.due))
 			if c.lanes.take(one) {
 				c.got = append(c.got, one)
 				n--

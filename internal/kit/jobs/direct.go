@@ -143,7 +143,7 @@ func (w *worker) reserve(c claimed) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	at := slices.IndexFunc(w.shares, func(s Share) bool { return s.Queue == c.queue })
-	if at < 0 || w.closed || w.behind || w.busy >= w.slots/2 || !w.laneHasRoom(c) {
+	if at < 0 || w.closed || w.claiming || w.behind || w.busy >= w.slots/2 || !w.laneHasRoom(c) {
 		return false
 	}
 	if limit := w.shares[at].Cap; limit > 0 && w.running[c.queue] >= limit {

@@ -62,8 +62,13 @@ func (l lanes) full(q Queue) []string {
 // has room: each row is passed over once, and a claim costs the same however many wait for one host.
 func (c *claims) setAside(ctx context.Context, tx *db.Tx, q Queue) error {
 	full := c.lanes.full(q)
-	rows, err := db.Column[string](ctx, tx, `WITH head AS MATERIALIZED (SELECT id FROM jobs WHERE state = 0 AND queue = $2 AND run_at <= $3 ORDER BY run_at, id LIMIT $4`+tx.SkipLocked()+`)
-UPDATE jobs SET state = 3 WHERE lane = ANY($1) AND id IN (SELECT id FROM head) RETURNING lane`, db.Texts(full), string(q), db.Ms(c.now), sweepAtOnce)
+	rows, err := db.All(ctx, tx, func(r db.Row) (lane string, err error) {
+		var due int64
+		err = r.Scan(&lane, &due)
+		c.saw(q, due)
+		return lane, err
+	}, `WITH head AS MATERIALIZED (SELECT id FROM jobs WHERE state = 0 AND queue = $2 AND run_at <= $3 AND run_at >= $5 ORDER BY run_at, id LIMIT $4`+tx.SkipLocked()+`)
+UPDATE jobs SET state = 3 WHERE lane = ANY($1) AND id IN (SELECT id FROM head) RETURNING lane, run_at`, db.Texts(full), string(q), db.Ms(c.now), sweepAtOnce, c.w.heads.of(q))
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,8 @@ const (
 	claimAtOnce = 64
 	// settleEvery is how long the end of a job that succeeded may wait to be written together with others.
 	settleEvery = 5 * time.Millisecond
+	// gatherFor is how long a busy worker waits for more slots to become free before it looks for work again.
+	gatherFor = 2 * time.Millisecond
 	// bookkeepingPatience is how long the end of a job is tried to be written while the database does not answer.
 	bookkeepingPatience = 5 * time.Second
 	// stopPatience is how long jobs whose context ended have until they are left behind.
@@ -65,13 +67,13 @@ type worker struct {
 	picker     *picker
 	controlled time.Time
 	looked     time.Time
+	heads      heads
 
 	mu sync.Mutex
 	// shares, strict and slots are what holds now: as started, or as set meanwhile.
 	shares  []Share
 	strict  bool
 	slots   int
-	paused  map[Queue]bool
 	running map[Queue]int
 	lanes   map[laneKey]int
 	// held are the lanes of which rows are known to be set aside.
@@ -84,6 +86,8 @@ type worker struct {
 	mine map[int64]bool
 	// behind says that there was more work at the last look than slots.
 	behind bool
+	// claiming says that slots are being given to jobs that wait.
+	claiming bool
 	// closed says that nothing more is taken, stopping that what ends from now on was made to.
 	closed, stopping bool
 	wg               sync.WaitGroup
@@ -143,6 +147,7 @@ func (w *worker) loop(ctx context.Context) {
 			w.Log.Error("claiming jobs", "error", err)
 		}
 		if more && err == nil {
+			w.gather(ctx)
 			continue
 		}
 		for again := false; !again; {
@@ -165,6 +170,27 @@ func (w *worker) loop(ctx context.Context) {
 					write = time.After(wait)
 				}
 			}
+		}
+	}
+}
+
+// gather waits a moment while only a few slots are free, so that short jobs end, and their slots are filled, many in one transaction.
+func (w *worker) gather(ctx context.Context) {
+	limit := time.NewTimer(gatherFor)
+	defer limit.Stop()
+	for {
+		w.mu.Lock()
+		enough := w.slots-w.busy >= min(w.slots, claimAtOnce)/2
+		w.mu.Unlock()
+		if enough {
+			return
+		}
+		select {
+		case <-w.finished:
+		case <-limit.C:
+			return
+		case <-ctx.Done():
+			return
 		}
 	}
 }
@@ -211,19 +237,23 @@ func (w *worker) drain(ctx context.Context, stopJobs func()) error {
 
 // round writes the ends of jobs and claims new ones, in one transaction. It reports whether there may be more to do at once.
 func (w *worker) round(ctx context.Context) (more bool, err error) {
-	t, pending := w.turn()
+	t, pending := w.turn(false)
+	var ready map[Queue]bool
 	if t.free > 0 {
-		if t.ready, err = w.ready(ctx); err != nil {
+		if ready, err = w.ready(ctx); err != nil {
 			return false, err
 		}
 	}
-	if len(t.ready) == 0 {
+	if len(ready) == 0 {
 		w.setBehind(t.free <= 0)
 		if pending == 0 {
 			return false, nil
 		}
 		return false, w.settle(ctx)
 	}
+	t, _ = w.turn(true)
+	defer w.claimed()
+	t.ready = ready
 	w.picker.begin(t)
 	ends := w.takeDone()
 	var c *claims
@@ -239,6 +269,7 @@ func (w *worker) round(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	w.forget(ends)
+	w.heads.moved(c.seen)
 	w.setBehind(len(c.got) >= t.free)
 	w.mu.Lock()
 	for _, key := range c.aside {
@@ -257,15 +288,24 @@ func (w *worker) round(ctx context.Context) (more bool, err error) {
 	return len(c.got) > 0 || len(c.aside) > 0, nil
 }
 
-// turn is what there is to give away, and how many ends wait to be written.
-func (w *worker) turn() (t turn, pending int) {
+// turn is what there is to give away, and how many ends wait to be written. To claim, no job may start past the claim: the
+// slots, caps and lanes are those that were counted.
+func (w *worker) turn(claim bool) (t turn, pending int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.claiming = claim
 	t = turn{now: w.Clock.Now(), slots: w.slots, free: min(w.slots-w.busy, claimAtOnce), running: map[Queue]int{}}
 	for q, n := range w.running {
 		t.running[q] = n
 	}
 	return t, len(w.done)
+}
+
+// claimed is the end of a claim.
+func (w *worker) claimed() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.claiming = false
 }
 
 func (w *worker) setBehind(behind bool) {
@@ -274,18 +314,22 @@ func (w *worker) setBehind(behind bool) {
 	w.behind = behind
 }
 
-// readyQueues asks each queue's index for a first row, which costs the same however long the queues are.
+// readyQueues asks each queue's index for a first row from its head on, which costs the same however long the queues are.
 var readyQueues = func() string {
 	parts := make([]string, len(Queues))
 	for i, q := range Queues {
-		parts[i] = fmt.Sprintf("SELECT '%s' AS queue WHERE EXISTS (SELECT 1 FROM jobs WHERE state = 0 AND queue = '%s' AND run_at <= $1)", q, q)
+		parts[i] = fmt.Sprintf("SELECT '%s' AS queue WHERE EXISTS (SELECT 1 FROM jobs WHERE state = 0 AND queue = '%s' AND run_at <= $1 AND run_at >= $%d)", q, q, i+2)
 	}
 	return strings.Join(parts, " UNION ALL ")
 }()
 
 // ready finds the queues that have work for this worker. It reads only, so that an idle worker writes nothing.
 func (w *worker) ready(ctx context.Context) (map[Queue]bool, error) {
-	have, err := db.Column[string](ctx, w.DB, readyQueues, w.Clock.Now().UnixMilli())
+	args := []any{w.Clock.Now().UnixMilli()}
+	for _, from := range w.heads.look(time.Now()) {
+		args = append(args, from)
+	}
+	have, err := db.Column[string](ctx, w.DB, readyQueues, args...)
 	if err != nil {
 		return nil, fmt.Errorf("looking for work: %w", err)
 	}
