@@ -143,6 +143,10 @@ func TestReactionsKeepTheirBudgets(t *testing.T) {
 	here, there := startServer(t), startServer(t)
 	everything(here, there)
 	// What waits for hours is due now.
+	here.must(here.DB.Write(t.Context(), func(tx *db.Tx) error {
+		_, err := tx.Exec(t.Context(), "UPDATE scheduled_statuses SET scheduled_at = 1")
+		return err
+	}))
 	for _, s := range []*server{here, there} {
 		for _, r := range s.Jobs.Describe() {
 			_, err := s.Jobs.Retry(t.Context(), jobs.Filter{State: "waiting", Kind: r.Name})
@@ -183,7 +187,7 @@ func TestReactionsKeepTheirBudgets(t *testing.T) {
 // unplayed are the reactions that need what this scene does not have: sign-ups that wait, other servers that move or hide parts of
 // a thread, thousands of followers.
 var unplayed = []string{
-	"mailer.approved", "mailer.confirm_again", "mailer.new_address", "activitypub.move_followers", "activitypub.fetch_parent", "activitypub.fetch_replies", "feeds.batch",
+	"mailer.approved", "mailer.registrations_limited", "mailer.confirm_again", "mailer.new_address", "activitypub.move_followers", "activitypub.fetch_parent", "activitypub.fetch_replies", "feeds.batch",
 }
 
 // everything is what people on two servers do to each other.
@@ -270,6 +274,8 @@ func everything(here, there *server) {
 	here.must(here.Relations.Unfollow(ctx, bob, ann))
 	both()
 	letters(here)
+	_, err = here.Statuses.Schedule(ctx, bob, statuses.Draft{Text: "later #tag"}, time.Now().Add(time.Hour))
+	here.must(err)
 	both()
 	here.must(here.Accounts.Remove(ctx, ann.ID))
 	both()

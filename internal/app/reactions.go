@@ -31,6 +31,8 @@ var (
 	afterwards = jobs.Policy{Queue: jobs.Default, Delay: time.Hour, Statements: 12}
 	// onceMore runs when every batch that was under way has ended.
 	onceMore = jobs.Policy{Queue: jobs.Default, Delay: 6 * time.Minute, Statements: 6}
+	// publishing writes a whole post.
+	publishing = jobs.Policy{Queue: jobs.Default, Statements: 25}
 	// recurring and wholesale take as many steps as there is to do, each small.
 	recurring = jobs.Policy{Queue: jobs.Scheduler, Attempts: 3, Deadline: 10 * time.Minute, Statements: 2000}
 	wholesale = jobs.Policy{Queue: jobs.Default, Deadline: 5 * time.Minute, Statements: 5000}
@@ -87,7 +89,7 @@ func (a *App) onPosts() {
 	jobs.On(j, "activitypub.send_poll", votesGather, fed.SendPoll, jobs.When(func(e statuses.Voted) bool { return e.AuthorLocal }),
 		jobs.Unique(func(e statuses.Voted) string { return strconv.FormatInt(e.PollID, 10) }))
 	jobs.On(j, "activitypub.send_poll_end", fanOut, fed.SendPollEnd)
-	jobs.On(j, "statuses.publish_scheduled", onDefault, a.Statuses.PublishScheduled)
+	jobs.On(j, "statuses.publish_scheduled", publishing, a.Statuses.PublishScheduled)
 	jobs.On(j, "notifications.poll_ended", onDefault, a.Notifications.PollEnded)
 }
 
