@@ -47,6 +47,29 @@ func TestHeartbeat(t *testing.T) {
 	})
 }
 
+func TestTheHeartBeatsWhateverElseCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		c := clock.NewFake(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
+		p, err := Join(ctx, d, c, ProcessInfo{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.OnBeat(func(ctx context.Context, tx *db.Tx, _ *Process) error {
+			_, err := tx.Exec(ctx, "INSERT INTO job_minutes (minute) VALUES (1)")
+			return err
+		})
+		c.Advance(time.Second)
+		if err := p.Beat(ctx); err != nil {
+			t.Error(err)
+		}
+		if seen, err := db.Value[int64](ctx, d, "SELECT seen_at FROM processes"); seen != db.Ms(c.Now()) || err != nil {
+			t.Errorf("seen at %d, %v", seen, err)
+		}
+	})
+}
+
 func TestFreeSlots(t *testing.T) {
 	t.Parallel()
 	all := make([]int64, ids.Slots)

@@ -154,21 +154,30 @@ func (p *Process) Beat(ctx context.Context) error {
 	}
 	also := slices.Clone(p.onBeat)
 	p.mu.Unlock()
-	err := p.db.Write(ctx, func(tx *db.Tx) error {
+	err := p.beat(ctx, now, load, also)
+	if err != nil && !errors.Is(err, ErrEvicted) && len(also) > 0 {
+		err = p.beat(ctx, now, load, nil) // the others must know that it lives, whatever else could not be written
+	}
+	if err == nil {
+		p.seen.Store(db.Ms(now))
+	}
+	return err
+}
+
+func (p *Process) beat(ctx context.Context, now time.Time, load Load, also []func(context.Context, *db.Tx, *Process) error) error {
+	return p.db.Write(ctx, func(tx *db.Tx) error {
 		n, err := tx.Exec(ctx, "UPDATE processes SET seen_at = $1, queues = $2, slots = $3, running = $4, abandoned = $5 WHERE id = $6",
 			db.Ms(now), load.Queues, load.Slots, load.Running, load.Abandoned, p.ID)
 		if err == nil && n == 0 {
 			return ErrEvicted
 		}
 		for _, fn := range also {
-			err = errors.Join(err, fn(ctx, tx, p))
+			if err == nil {
+				err = fn(ctx, tx, p)
+			}
 		}
 		return err
 	})
-	if err == nil {
-		p.seen.Store(db.Ms(now))
-	}
-	return err
 }
 
 // Leave takes the process out: its slot is free and its jobs, if any are left, run elsewhere at once.
