@@ -3,7 +3,7 @@ package jobs
 import "time"
 
 // starveAfter is when a queue that has work and was passed over goes first for once, unless order is strict (E12).
-const starveAfter = 30 * time.Second
+const starveAfter = 20 * time.Second
 
 // picker decides which queue the next free slot is for. It knows no database: what it is asked and what it answers are plain
 // values. In weighted order each queue has a virtual time that a pick moves on by 1/weight, and the one that is furthest
