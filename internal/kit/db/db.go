@@ -54,6 +54,7 @@ type conn interface {
 	queryRow(ctx context.Context, sql string, args []any) Row
 	exec(ctx context.Context, sql string, args []any) (int64, error)
 	execMany(ctx context.Context, sql string, args [][]any) (int64, error)
+	later(ctx context.Context, doing, sql string, args []any) error
 }
 
 // backend is one engine.
@@ -208,6 +209,27 @@ func (t *Tx) ExecMany(ctx context.Context, sql string, args [][]any) (int64, err
 	}
 	count(ctx)
 	return t.c.execMany(ctx, sql, args)
+}
+
+// Do writes what nobody needs an answer to. On PostgreSQL the statement travels with the next one that is answered, or with the
+// commit, which saves its round trip, and its error comes from there; doing says in it what for, in the present participle. The
+// arguments must not change until then. Give the statements of a transaction their order: the answered ones first.
+func (t *Tx) Do(ctx context.Context, doing, sql string, args ...any) error {
+	count(ctx)
+	return t.c.later(ctx, doing, sql, args)
+}
+
+// DoMany is Do for one statement with several lists of arguments. It counts as one statement.
+func (t *Tx) DoMany(ctx context.Context, doing, sql string, args [][]any) error {
+	if len(args) > 0 {
+		count(ctx)
+	}
+	for _, a := range args {
+		if err := t.c.later(ctx, doing, sql, a); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // AfterCommit runs f once the transaction is committed, in the caller's goroutine: for hints that may be lost (live

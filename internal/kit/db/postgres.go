@@ -171,6 +171,10 @@ func (d *postgresDB) exec(context.Context, string, []any) (int64, error) {
 	return 0, errors.New("writing outside of a transaction")
 }
 
+func (d *postgresDB) later(context.Context, string, string, []any) error {
+	return errors.New("writing outside of a transaction")
+}
+
 func (d *postgresDB) execMany(context.Context, string, [][]any) (int64, error) {
 	return 0, errors.New("writing outside of a transaction")
 }
@@ -191,62 +195,15 @@ func (d *postgresDB) writeOnce(ctx context.Context, fn func(conn) error) error {
 		return err
 	}
 	defer c.Release()
-	tx, err := c.Begin(ctx)
-	if err != nil {
-		return fmt.Errorf("beginning a transaction: %w", err)
-	}
-	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
-	if err := fn(pgTx{tx}); err != nil {
+	t := &pgTx{c: c}
+	defer t.rollback(ctx)
+	if err := fn(t); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	// Not tied to ctx: a cancelled COMMIT would leave its outcome unknown.
-	if err := tx.Commit(context.WithoutCancel(ctx)); err != nil {
-		return fmt.Errorf("committing: %w", err)
-	}
-	return nil
-}
-
-type pgTx struct{ tx pgx.Tx }
-
-func (t pgTx) query(ctx context.Context, q string, args []any) (Rows, error) {
-	rows, err := t.tx.Query(ctx, q, pgArgs(args)...)
-	if err != nil {
-		return nil, err
-	}
-	return &pgRows{Rows: rows}, nil
-}
-
-func (t pgTx) queryRow(ctx context.Context, q string, args []any) Row {
-	rows, err := t.query(ctx, q, args)
-	return firstRow{rows, err}
-}
-
-func (t pgTx) exec(ctx context.Context, q string, args []any) (int64, error) {
-	tag, err := t.tx.Exec(ctx, q, pgArgs(args)...)
-	return tag.RowsAffected(), err
-}
-
-func (t pgTx) execMany(ctx context.Context, q string, args [][]any) (int64, error) {
-	if len(args) == 1 {
-		return t.exec(ctx, q, args[0])
-	}
-	var b pgx.Batch
-	for _, a := range args {
-		b.Queue(q, pgArgs(a)...)
-	}
-	res := t.tx.SendBatch(ctx, &b)
-	var total int64
-	for range args {
-		tag, err := res.Exec()
-		if err != nil {
-			return total, errors.Join(err, res.Close())
-		}
-		total += tag.RowsAffected()
-	}
-	return total, res.Close()
+	return t.commit(ctx)
 }
 
 func pgArgs(args []any) []any {
@@ -260,32 +217,6 @@ func pgArgs(args []any) []any {
 		}
 	}
 	return args
-}
-
-// pgRows gives its connection back when it is closed or exhausted.
-type pgRows struct {
-	pgx.Rows
-	c *pgxpool.Conn
-}
-
-func (r *pgRows) Next() bool {
-	if r.Rows.Next() {
-		return true
-	}
-	r.release()
-	return false
-}
-
-func (r *pgRows) Close() {
-	r.Rows.Close()
-	r.release()
-}
-
-func (r *pgRows) release() {
-	if r.c != nil {
-		r.c.Release()
-		r.c = nil
-	}
 }
 
 func (r *pgRows) Scan(dest ...any) error {

@@ -169,6 +169,10 @@ func (d *sqliteDB) exec(context.Context, string, []any) (int64, error) {
 	return 0, errors.New("writing outside of a transaction")
 }
 
+func (d *sqliteDB) later(context.Context, string, string, []any) error {
+	return errors.New("writing outside of a transaction")
+}
+
 func (d *sqliteDB) execMany(context.Context, string, [][]any) (int64, error) {
 	return 0, errors.New("writing outside of a transaction")
 }
@@ -234,6 +238,13 @@ func (t sqliteTx) queryRow(ctx context.Context, q string, args []any) Row {
 
 func (t sqliteTx) exec(ctx context.Context, q string, args []any) (int64, error) {
 	return t.d.writer.exec(ctx, t.d.texts.sqlite(q), args)
+}
+
+func (t sqliteTx) later(ctx context.Context, doing, q string, args []any) error {
+	if _, err := t.exec(ctx, q, args); err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return nil
 }
 
 func (t sqliteTx) execMany(ctx context.Context, q string, args [][]any) (int64, error) {
