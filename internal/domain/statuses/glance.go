@@ -60,7 +60,7 @@ func glanceBits(signedIn bool) string {
 		bit  int
 		when string
 	}{
-		{isFavourited, "s.favourites_count > 0 AND EXISTS (SELECT 1 FROM favourites x WHERE x.status_id = s.id AND x.account_id = $1)"},
+		{isFavourited, "s.favourites_count > 0 AND EXISTS (SELECT 1 FROM favourites x WHERE x.account_id = $1) AND EXISTS (SELECT 1 FROM favourites x WHERE x.status_id = s.id AND x.account_id = $1)"},
 		{isReblogged, "s.reblogs_count > 0 AND EXISTS (SELECT 1 FROM statuses x WHERE x.reblog_of_id = s.id AND x.account_id = $1 AND x.reblog_of_id <> 0 AND x.deleted_at = 0)"},
 		{isBookmarked, "EXISTS (SELECT 1 FROM bookmarks x WHERE x.account_id = $1) AND EXISTS (SELECT 1 FROM bookmarks x WHERE x.status_id = s.id AND x.account_id = $1)"},
 		{isMuted, "EXISTS (SELECT 1 FROM conversation_mutes x WHERE x.account_id = $1) AND EXISTS (SELECT 1 FROM conversation_mutes x WHERE x.account_id = $1 AND x.conversation_id = s.conversation_id)"},

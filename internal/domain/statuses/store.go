@@ -51,7 +51,7 @@ func encode(v any) string {
 // The table statuses goes by s, the author's row in accounts by a.
 func visible(arg string) string {
 	return `s.deleted_at = 0 AND a.suspended_at = 0 AND (s.account_id = ` + arg + `
-  OR (s.visibility <= 1 AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.account_id = s.account_id AND b.target_account_id = ` + arg + `))
+  OR (s.visibility <= 1 AND NOT (EXISTS (SELECT 1 FROM blocks b WHERE b.target_account_id = ` + arg + `) AND EXISTS (SELECT 1 FROM blocks b WHERE b.account_id = s.account_id AND b.target_account_id = ` + arg + `)))
   OR (s.visibility = 2 AND EXISTS (SELECT 1 FROM follows f WHERE f.account_id = ` + arg + ` AND f.target_account_id = s.account_id))
   OR (s.visibility >= 2 AND EXISTS (SELECT 1 FROM mentions m WHERE m.status_id = s.id AND m.account_id = ` + arg + `)))`
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 
 	"github.com/jackc/pgx/v5/pgconn"
-	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
@@ -14,8 +13,8 @@ func IsUnique(err error) bool {
 	if errors.As(err, &pe) {
 		return pe.Code == "23505"
 	}
-	var se *sqlite.Error
-	return errors.As(err, &se) && (se.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || se.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
+	var se *sqliteError
+	return errors.As(err, &se) && (se.code == sqlite3.SQLITE_CONSTRAINT_UNIQUE || se.code == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
 }
 
 // IsForeign reports whether err says that the row referred to is not, or no longer, there.
@@ -24,6 +23,6 @@ func IsForeign(err error) bool {
 	if errors.As(err, &pe) {
 		return pe.Code == "23503"
 	}
-	var se *sqlite.Error
-	return errors.As(err, &se) && se.Code() == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY
+	var se *sqliteError
+	return errors.As(err, &se) && se.code == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY
 }

@@ -2,17 +2,13 @@ package db
 
 import (
 	"context"
-	"database/sql/driver"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"modernc.org/sqlite"
 
 	"github.com/gomph/gomph/internal/kit/errs"
 )
@@ -23,11 +19,12 @@ const sqliteReaders = 6
 // maxStatements bounds the prepared statements kept a connection; texts beyond it are prepared each time.
 const maxStatements = 2000
 
-// sqliteDB is a pool of readers that cannot write and one connection that can. It speaks to the driver itself: database/sql
-// would take as long again as SQLite does for most statements here.
+// sqliteDB is a pool of readers that cannot write and one connection that can.
 type sqliteDB struct {
 	texts  texts
 	source string
+	// pragmas are the settings of a reader.
+	pragmas []string
 	// seats has a token for each reader that may be in use. idle are the open ones that are not, the one used last on top: its
 	// pages are the most likely to be still in its memory.
 	seats  chan struct{}
@@ -46,15 +43,14 @@ func openSQLite(ctx context.Context, o Options) (*sqliteDB, error) {
 	if o.Unsafe {
 		durable = "OFF"
 	}
-	common := url.Values{"_pragma": {"busy_timeout(10000)", "foreign_keys(1)", "journal_mode(WAL)", "synchronous(" + durable + ")", "cache_size(-16000)", "temp_store(MEMORY)"}}
-	path := (&url.URL{Scheme: "file", Opaque: strings.ReplaceAll(url.PathEscape(o.URL), "%2F", "/")}).String()
 	d := &sqliteDB{turn: make(chan struct{}, 1), seats: make(chan struct{}, sqliteReaders)}
+	d.pragmas = []string{"busy_timeout(10000)", "foreign_keys(1)", "journal_mode(WAL)", "synchronous(" + durable + ")", "cache_size(-16000)", "temp_store(MEMORY)"}
+	d.source = (&url.URL{Scheme: "file", Opaque: strings.ReplaceAll(url.PathEscape(o.URL), "%2F", "/")}).String()
 	var err error
-	if d.writer, err = openSQLiteConn(path + "?" + common.Encode()); err != nil {
+	if d.writer, err = openSQLiteConn(d.source, d.pragmas); err != nil {
 		return nil, err
 	}
-	common.Add("_pragma", "query_only(1)")
-	d.source = path + "?" + common.Encode()
+	d.pragmas = append(d.pragmas, "query_only(1)")
 	for range sqliteReaders {
 		d.seats <- struct{}{}
 	}
@@ -122,7 +118,7 @@ func (d *sqliteDB) acquire(ctx context.Context) (*sqliteConn, error) {
 	d.mu.Unlock()
 	c, err := (*sqliteConn)(nil), errClosed
 	if !closed {
-		c, err = openSQLiteConn(d.source)
+		c, err = openSQLiteConn(d.source, d.pragmas)
 	}
 	if err != nil {
 		d.seats <- struct{}{}
@@ -259,118 +255,33 @@ func (t sqliteTx) execMany(ctx context.Context, q string, args [][]any) (int64, 
 	return total, nil
 }
 
-// sqliteConn is one connection with its prepared statements. One goroutine uses it at a time.
-type sqliteConn struct {
-	c     driver.Conn
-	stmts map[string]driver.Stmt
-}
-
-func openSQLiteConn(source string) (*sqliteConn, error) {
-	c, err := new(sqlite.Driver).Open(source)
-	if err != nil {
-		return nil, err
-	}
-	return &sqliteConn{c, map[string]driver.Stmt{}}, nil
-}
-
-func (c *sqliteConn) close() {
-	if c == nil {
-		return
-	}
-	for _, s := range c.stmts {
-		_ = s.Close()
-	}
-	_ = c.c.Close()
-}
-
-// prepare gives a statement, and what to do with it afterwards.
-func (c *sqliteConn) prepare(q string) (driver.Stmt, func(), error) {
-	if s := c.stmts[q]; s != nil {
-		return s, func() {}, nil
-	}
-	s, err := c.c.Prepare(q)
-	if err != nil {
-		return nil, nil, fmt.Errorf("preparing %q: %w", q, err)
-	}
-	if len(c.stmts) >= maxStatements {
-		return s, func() { _ = s.Close() }, nil
-	}
-	c.stmts[q] = s
-	return s, func() {}, nil
-}
-
-// tied is what the driver is told of ctx. It watches a context by two goroutines a statement, which costs as much as a short
-// statement itself; so only those are watched that may take long, and the others look before they start.
-func (t *sqliteText) tied(ctx context.Context) context.Context {
-	if t.long {
-		return ctx
-	}
-	return context.Background()
-}
-
-func (c *sqliteConn) query(ctx context.Context, q *sqliteText, args []any) (*sqliteRows, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	text, values, err := q.with(args)
-	if err != nil {
-		return nil, err
-	}
-	stmt, done, err := c.prepare(text)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := stmt.(driver.StmtQueryContext).QueryContext(q.tied(ctx), values)
-	if err != nil {
-		done()
-		return nil, err
-	}
-	return &sqliteRows{ctx: ctx, rows: rows, values: make([]driver.Value, len(rows.Columns())), conn: c, done: done}, nil
-}
-
-func (c *sqliteConn) exec(ctx context.Context, q *sqliteText, args []any) (int64, error) {
-	if err := ctx.Err(); err != nil {
-		return 0, err
-	}
-	text, values, err := q.with(args)
-	if err != nil {
-		return 0, err
-	}
-	stmt, done, err := c.prepare(text)
-	if err != nil {
-		return 0, err
-	}
-	defer done()
-	res, err := stmt.(driver.StmtExecContext).ExecContext(q.tied(ctx), values)
-	if err != nil {
-		return 0, err
-	}
-	return res.RowsAffected()
-}
-
 // sqliteRows gives its connection back when it is closed or exhausted.
 type sqliteRows struct {
-	ctx    context.Context //nolint:containedctx // of the one who reads the rows, as long as they do
-	rows   driver.Rows
-	values []driver.Value
-	err    error
-	closed bool
-	conn   *sqliteConn
-	pool   *sqliteDB // nil in a transaction
-	done   func()
+	ctx         context.Context //nolint:containedctx // of the one who reads the rows, as long as they do
+	conn        *sqliteConn
+	stmt        *sqliteStmt
+	text        *sqliteText
+	first, more bool // the first row is there already
+	err         error
+	closed      bool
+	pool        *sqliteDB // nil in a transaction
 }
 
 func (r *sqliteRows) Next() bool {
 	if r.closed {
 		return false
 	}
-	if r.err = r.ctx.Err(); r.err == nil {
-		if r.err = r.rows.Next(r.values); r.err == nil {
-			return true
+	if r.err = r.ctx.Err(); r.err == nil && !r.first {
+		unwatch := r.conn.watch(r.ctx, r.text)
+		r.more, r.err = r.conn.step(r.stmt)
+		unwatch()
+		if r.err != nil && r.ctx.Err() != nil {
+			r.err = r.ctx.Err()
 		}
 	}
-	if errors.Is(r.err, io.EOF) {
-		r.err = nil
+	r.first = false
+	if r.err == nil && r.more {
+		return true
 	}
 	r.Close()
 	return false
@@ -383,10 +294,7 @@ func (r *sqliteRows) Close() {
 		return
 	}
 	r.closed = true
-	if err := r.rows.Close(); err != nil && r.err == nil {
-		r.err = err
-	}
-	r.done()
+	r.conn.done(r.stmt)
 	if r.pool != nil {
 		r.pool.release(r.conn)
 	}
@@ -396,12 +304,12 @@ func (r *sqliteRows) Scan(dest ...any) error {
 	if r.closed {
 		return errors.New("reading a row of a closed result")
 	}
-	if len(dest) != len(r.values) {
-		return fmt.Errorf("a row has %d columns, not %d", len(r.values), len(dest))
+	if len(dest) != r.stmt.columns {
+		return fmt.Errorf("a row has %d columns, not %d", r.stmt.columns, len(dest))
 	}
 	for i, into := range dest {
-		if err := assign(into, r.values[i]); err != nil {
-			return fmt.Errorf("reading column %s: %w", r.rows.Columns()[i], err)
+		if err := r.conn.column(r.stmt, int32(i), into); err != nil { //nolint:gosec // few
+			return err
 		}
 	}
 	return nil

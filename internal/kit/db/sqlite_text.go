@@ -65,21 +65,20 @@ func (t *texts) sqlite(sql string) *sqliteText {
 }
 
 // with gives the text and the values for some arguments.
-func (t *sqliteText) with(args []any) (string, []driver.NamedValue, error) {
-	values := make([]driver.NamedValue, len(args), len(args)+8)
+func (t *sqliteText) with(args []any) (string, []any, error) {
+	values := make([]any, len(args), len(args)+8)
 	// first is the number of the placeholder at which each list begins, 0 for one that is given as JSON.
 	var first, length [maxLists]int
 	var lists [maxLists]int
 	n, key := 0, uint64(0)
 	for i, a := range args {
-		values[i].Ordinal = i + 1
 		list, ok := a.(array)
 		if !ok {
 			v, err := sqliteValue(a)
 			if err != nil {
 				return "", nil, fmt.Errorf("argument %d: %w", i+1, err)
 			}
-			values[i].Value = v
+			values[i] = v
 			continue
 		}
 		if n == maxLists {
@@ -87,14 +86,14 @@ func (t *sqliteText) with(args []any) (string, []driver.NamedValue, error) {
 		}
 		lists[n], length[n] = i+1, -1
 		if at := sizeFor(list.len()); at < 0 {
-			values[i].Value = list.sqlite()
+			values[i] = list.sqlite()
 			key = key*16 + 15
 		} else {
 			key = key*16 + uint64(at) //nolint:gosec // an index
 			first[n], length[n] = len(values)+1, sizes[at]
 			members := list.values()
 			for k := range sizes[at] {
-				values = append(values, driver.NamedValue{Ordinal: len(values) + 1, Value: members[min(k, len(members)-1)]})
+				values = append(values, members[min(k, len(members)-1)])
 			}
 		}
 		n++
