@@ -63,8 +63,8 @@ func (a *App) onPosts() {
 	j, fed := a.Jobs, a.Federation
 	jobs.On(j, "feeds.insert", onDefault, a.Feeds.Insert)
 	jobs.On(j, "feeds.direct", onDefault, a.Feeds.Direct, jobs.When(func(e statuses.Posted) bool { return e.Visibility == statuses.Direct }))
-	jobs.On(j, "notifications.posted", onDefault, a.Notifications.Posted, jobs.When(func(e statuses.Posted) bool { return !e.Old }))
-	jobs.On(j, "activitypub.send_create", fanOut, fed.SendCreate, jobs.When(func(e statuses.Posted) bool { return e.Local }))
+	jobs.On(j, "notifications.posted", onDefault, a.Notifications.Posted, jobs.When(func(e statuses.Posted) bool { return !e.Old && !e.Quiet }))
+	jobs.On(j, "activitypub.send_create", fanOut, fed.SendCreate, jobs.When(func(e statuses.Posted) bool { return e.Local && !e.Unheard }))
 	jobs.On(j, "feeds.edited", onDefault, a.Feeds.Edited)
 	jobs.On(j, "notifications.edited", onDefault, a.Notifications.Edited)
 	jobs.On(j, "activitypub.send_update", fanOut, fed.SendUpdate, jobs.When(func(e statuses.Edited) bool { return e.Local }))

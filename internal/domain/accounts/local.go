@@ -138,11 +138,7 @@ func (s *Service) AddCounts(ctx context.Context, tx *db.Tx, id ID, statuses, fol
 
 // Posted counts a post of an account.
 func (s *Service) Posted(ctx context.Context, tx *db.Tx, id ID, at int64) error {
-	_, err := tx.Exec(ctx, `UPDATE accounts SET statuses_count = statuses_count + 1, last_status_at = CASE WHEN last_status_at < $1 THEN $1 ELSE last_status_at END WHERE id = $2`, at, id)
-	if err != nil {
-		return fmt.Errorf("counting for account %d: %w", id, err)
-	}
-	return nil
+	return tx.Do(ctx, "counting a post of an account", `UPDATE accounts SET statuses_count = statuses_count + 1, last_status_at = CASE WHEN last_status_at < $1 THEN $1 ELSE last_status_at END WHERE id = $2`, at, id)
 }
 
 // Suspend shuts an account out, or lets it back in.

@@ -96,22 +96,31 @@ const (
 	hidesDomain
 	isExclusive
 	follows
+	hasList
+	hasListWithBoth
 )
 
-func newViewer(id accounts.ID) *viewer {
-	return &viewer{id: id, follows: map[accounts.ID]follow{}, hidden: map[accounts.ID]bool{}, blockedBy: map[accounts.ID]bool{}, domains: map[string]bool{}, exclusive: map[accounts.ID]bool{}}
+// newViewer knows nothing yet. Of most people there is little to know, so the sets are made when something goes into them.
+func newViewer(id accounts.ID) *viewer { return &viewer{id: id} }
+
+// put adds to a set, or to a map, that may not be there yet.
+func put[K comparable, V any](into *map[K]V, k K, v V) {
+	if *into == nil {
+		*into = map[K]V{}
+	}
+	(*into)[k] = v
 }
 
 func (v *viewer) learn(kind int64, id accounts.ID, text string, boosts bool) error {
 	switch kind {
 	case hides:
-		v.hidden[id] = true
+		put(&v.hidden, id, true)
 	case isBlockedBy:
-		v.blockedBy[id] = true
+		put(&v.blockedBy, id, true)
 	case hidesDomain:
-		v.domains[text] = true
+		put(&v.domains, text, true)
 	case isExclusive:
-		v.exclusive[id] = true
+		put(&v.exclusive, id, true)
 	case follows:
 		f := follow{boosts: boosts}
 		if text != "[]" && text != "" {
@@ -119,7 +128,7 @@ func (v *viewer) learn(kind int64, id accounts.ID, text string, boosts bool) err
 				return fmt.Errorf("reading the languages of a follow: %w", err)
 			}
 		}
-		v.follows[id] = f
+		put(&v.follows, id, f)
 	}
 	return nil
 }
@@ -177,7 +186,7 @@ type ownedList struct {
 }
 
 // audience loads a slice of the active local followers of a post's author, those after an id, and in the first slice the
-// author; three statements, however many there are (requirement C3). full says that there may be more.
+// author; two statements, however many there are (requirement C3). full says that there may be more.
 func (s *Service) audience(ctx context.Context, q db.Q, p *post, after accounts.ID, authorLocal bool) (out *audience, full bool, err error) {
 	addressed := ""
 	if p.visibility == statuses.Direct {
@@ -224,14 +233,11 @@ ORDER BY f.account_id LIMIT $4`, args...)
 	if len(by) == 0 {
 		return out, false, nil
 	}
-	if err := s.concerns(ctx, q, p, by); err != nil {
-		return nil, false, err
-	}
-	return out, n == slice, s.listsOf(ctx, q, p, by, out)
+	return out, n == slice, s.concerns(ctx, q, p, by, out)
 }
 
-// concerns loads what people think of those whom a post is about.
-func (s *Service) concerns(ctx context.Context, q db.Q, p *post, by map[accounts.ID]*viewer) error {
+// concerns loads what people think of those whom a post is about, and on which of their lists its author is.
+func (s *Service) concerns(ctx context.Context, q db.Q, p *post, by map[accounts.ID]*viewer, out *audience) error {
 	who := make([]accounts.ID, 0, len(by))
 	for id := range by {
 		who = append(who, id)
@@ -240,54 +246,42 @@ func (s *Service) concerns(ctx context.Context, q db.Q, p *post, by map[accounts
 UNION ALL SELECT 0, account_id, target_account_id, '', FALSE FROM mutes WHERE account_id = ANY($1) AND target_account_id = ANY($2) AND (expires_at = 0 OR expires_at > $3)
 UNION ALL SELECT 1, target_account_id, account_id, '', FALSE FROM blocks WHERE target_account_id = ANY($1) AND account_id = ANY($2)
 UNION ALL SELECT 2, account_id, 0, domain, FALSE FROM account_domain_blocks WHERE account_id = ANY($1) AND domain = $4
-UNION ALL SELECT 4, account_id, target_account_id, languages, show_reblogs FROM follows WHERE account_id = ANY($1) AND target_account_id = $5`,
-		db.Array(who), db.Array(p.people()), db.Ms(s.Clock.Now()), p.originalDomain, p.replyTo)
+UNION ALL SELECT 4, account_id, target_account_id, languages, show_reblogs FROM follows WHERE account_id = ANY($1) AND target_account_id = $5
+UNION ALL SELECT CASE WHEN EXISTS (SELECT 1 FROM list_accounts x WHERE x.list_id = l.id AND x.account_id = $5) THEN 6 ELSE 5 END, l.account_id, l.id, l.replies_policy, l.exclusive
+  FROM list_accounts m JOIN lists l ON l.id = m.list_id WHERE m.account_id = $6 AND m.owner_id = ANY($1)`,
+		db.Array(who), db.Array(p.people()), db.Ms(s.Clock.Now()), p.originalDomain, p.replyTo, p.author)
 	if err != nil {
 		return fmt.Errorf("loading what followers think: %w", err)
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var kind int64
-		var me, id accounts.ID
+		var kind, id int64
+		var me accounts.ID
 		var text string
-		var boosts bool
-		if err := rows.Scan(&kind, &me, &id, &text, &boosts); err != nil {
+		var flag bool
+		if err := rows.Scan(&kind, &me, &id, &text, &flag); err != nil {
 			return err
 		}
-		if err := by[me].learn(kind, id, text, boosts); err != nil {
-			return err
+		switch kind {
+		case hasList, hasListWithBoth:
+			out.addList(p, by[me], list{id: id, policy: text}, flag, kind == hasListWithBoth)
+		default:
+			if err := by[me].learn(kind, accounts.ID(id), text, flag); err != nil {
+				return err
+			}
 		}
 	}
 	return rows.Err()
 }
 
-// listsOf loads the lists that the author of a post is on.
-func (s *Service) listsOf(ctx context.Context, q db.Q, p *post, by map[accounts.ID]*viewer, out *audience) error {
-	who := make([]accounts.ID, 0, len(by))
-	for id := range by {
-		who = append(who, id)
+// addList adds a list that the author of a post is on, and with both whom the post answers.
+func (a *audience) addList(p *post, owner *viewer, l list, exclusive, both bool) {
+	l.members = map[accounts.ID]bool{p.author: true}
+	if both {
+		l.members[p.replyTo] = true
 	}
-	rows, err := q.Query(ctx, `SELECT l.id, l.account_id, l.replies_policy, l.exclusive, EXISTS (SELECT 1 FROM list_accounts x WHERE x.list_id = l.id AND x.account_id = $2)
-FROM list_accounts m JOIN lists l ON l.id = m.list_id WHERE m.account_id = $1 AND m.owner_id = ANY($3) ORDER BY l.id`, p.author, p.replyTo, db.Array(who))
-	if err != nil {
-		return fmt.Errorf("loading lists: %w", err)
+	if exclusive {
+		put(&owner.exclusive, p.author, true)
 	}
-	defer rows.Close()
-	for rows.Next() {
-		l := list{members: map[accounts.ID]bool{p.author: true}}
-		var owner accounts.ID
-		var exclusive, repliedTo bool
-		if err := rows.Scan(&l.id, &owner, &l.policy, &exclusive, &repliedTo); err != nil {
-			return err
-		}
-		v := by[owner]
-		if repliedTo {
-			l.members[p.replyTo] = true
-		}
-		if exclusive {
-			v.exclusive[p.author] = true
-		}
-		out.lists = append(out.lists, ownedList{l, v})
-	}
-	return rows.Err()
+	a.lists = append(a.lists, ownedList{l, owner})
 }

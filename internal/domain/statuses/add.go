@@ -1,8 +1,11 @@
 package statuses
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
@@ -26,20 +29,18 @@ type addition struct {
 	attachments     []media.Attachment
 	conversation    int64
 	conversationURI string
+	// quiet and unheard are for the event.
+	quiet, unheard bool
 }
 
 // add writes a post with all its parts, counts it, and emits Posted. It reports false when a post with the same id on the
-// network is there already.
+// network is there already, or was deleted there. Nothing but that is waited for.
 func (s *Service) add(ctx context.Context, tx *db.Tx, a addition) (bool, error) {
 	st := a.Status
 	if err := s.joinConversation(ctx, tx, &a); err != nil {
 		return false, err
 	}
-	tagIDs, err := s.tagIDs(ctx, tx, a.tags)
-	if err != nil {
-		return false, err
-	}
-	for part, present := range map[int64]bool{hasMedia: len(a.mediaIDs)+len(a.attachments) > 0, hasMentions: len(a.mentions) > 0, hasTags: len(tagIDs) > 0} {
+	for part, present := range map[int64]bool{hasMedia: len(a.mediaIDs)+len(a.attachments) > 0, hasMentions: len(a.mentions) > 0, hasTags: len(a.tags) > 0} {
 		if present {
 			st.parts |= part
 		}
@@ -51,22 +52,22 @@ func (s *Service) add(ctx context.Context, tx *db.Tx, a addition) (bool, error) 
 	if err != nil || !ok {
 		return false, err
 	}
-	if err := s.addParts(ctx, tx, a, tagIDs); err != nil {
+	if err := s.addParts(ctx, tx, a); err != nil {
 		return false, err
 	}
 	if err := s.countPost(ctx, tx, st); err != nil {
 		return false, err
 	}
 	old := !st.Local && s.Clock.Now().Sub(st.CreatedAt) > oldAfter
-	return true, s.Jobs.Emit(ctx, tx, Posted{StatusID: st.ID, AccountID: st.AccountID, Local: st.Local, Reblog: st.Reblog(), Visibility: st.Visibility, Old: old})
+	return true, s.Jobs.Emit(ctx, tx, Posted{StatusID: st.ID, AccountID: st.AccountID, Local: st.Local, Reblog: st.Reblog(), Visibility: st.Visibility, Old: old, Quiet: a.quiet, Unheard: a.unheard})
 }
 
-func (s *Service) addParts(ctx context.Context, tx *db.Tx, a addition, tagIDs []int64) error {
+func (s *Service) addParts(ctx context.Context, tx *db.Tx, a addition) error {
 	st := a.Status
 	if err := s.insertMentions(ctx, tx, st.ID, a.mentions); err != nil {
 		return err
 	}
-	if err := s.insertTags(ctx, tx, st.ID, tagIDs); err != nil {
+	if err := s.insertTags(ctx, tx, st.ID, a.tags); err != nil {
 		return err
 	}
 	if len(a.mediaIDs) > 0 {
@@ -96,15 +97,11 @@ func (s *Service) countPost(ctx context.Context, tx *db.Tx, st *Status) error {
 			return err
 		}
 	}
-	var err error
 	switch {
 	case st.Reblog():
-		_, err = tx.Exec(ctx, "UPDATE statuses SET reblogs_count = reblogs_count + 1 WHERE id = $1", st.ReblogOfID)
+		return tx.Do(ctx, "counting a boost", "UPDATE statuses SET reblogs_count = reblogs_count + 1 WHERE id = $1", st.ReblogOfID)
 	case st.InReplyToID != 0 && st.Distributable():
-		_, err = tx.Exec(ctx, "UPDATE statuses SET replies_count = replies_count + 1 WHERE id = $1", st.InReplyToID)
-	}
-	if err != nil {
-		return fmt.Errorf("counting a post: %w", err)
+		return tx.Do(ctx, "counting an answer", "UPDATE statuses SET replies_count = replies_count + 1 WHERE id = $1", st.InReplyToID)
 	}
 	return nil
 }
@@ -120,8 +117,7 @@ func (s *Service) joinConversation(ctx context.Context, tx *db.Tx, a *addition) 
 	now := db.Ms(s.Clock.Now())
 	a.ConversationID = s.IDs.Next()
 	if a.conversationURI == "" {
-		_, err := tx.Exec(ctx, "INSERT INTO conversations (id, created_at) VALUES ($1, $2)", a.ConversationID, now)
-		return err
+		return tx.Do(ctx, "beginning a conversation", "INSERT INTO conversations (id, created_at) VALUES ($1, $2)", a.ConversationID, now)
 	}
 	var err error
 	a.ConversationID, err = db.Value[int64](ctx, tx, `INSERT INTO conversations (id, uri, created_at) VALUES ($1, $2, $3)
@@ -129,10 +125,14 @@ ON CONFLICT (uri) WHERE uri <> '' DO UPDATE SET uri = excluded.uri RETURNING id`
 	return err
 }
 
-func (s *Service) insert(ctx context.Context, tx *db.Tx, st *Status) (bool, error) {
-	n, err := tx.Exec(ctx, `INSERT INTO statuses (id, account_id, uri, url, local, text, content, spoiler_text, sensitive, visibility, language,
+// insertStatus writes a row of statuses.
+const insertStatus = `INSERT INTO statuses (id, account_id, uri, url, local, text, content, spoiler_text, sensitive, visibility, language,
   in_reply_to_id, in_reply_to_account_id, in_reply_to_uri, conversation_id, reblog_of_id, poll_id, application_id, emojis, parts, created_at, edited_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22) ON CONFLICT DO NOTHING`,
+SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22
+WHERE $5 OR NOT EXISTS (SELECT 1 FROM tombstones WHERE uri = $3 AND account_id = $2) ON CONFLICT DO NOTHING`
+
+func (s *Service) insert(ctx context.Context, tx *db.Tx, st *Status) (bool, error) {
+	n, err := tx.Exec(ctx, insertStatus,
 		st.ID, st.AccountID, st.URI, st.URL, st.Local, st.Text, st.Content, st.SpoilerText, st.Sensitive, int64(st.Visibility), st.Language,
 		st.InReplyToID, st.InReplyToAccountID, st.InReplyToURI, st.ConversationID, st.ReblogOfID, st.PollID, st.ApplicationID, encode(st.Emojis), st.parts,
 		db.Ms(st.CreatedAt), db.Ms(st.EditedAt))
@@ -148,17 +148,14 @@ func (s *Service) insertMentions(ctx context.Context, tx *db.Tx, id ID, list []M
 		rows[i] = []any{id, m.AccountID, m.Silent}
 	}
 	// A mention by name outweighs a silent one.
-	if _, err := tx.ExecMany(ctx, `INSERT INTO mentions (status_id, account_id, silent) VALUES ($1, $2, $3)
-ON CONFLICT (status_id, account_id) DO UPDATE SET silent = mentions.silent AND excluded.silent`, rows); err != nil {
-		return fmt.Errorf("writing mentions: %w", err)
-	}
-	return nil
+	return tx.DoMany(ctx, "writing mentions", `INSERT INTO mentions (status_id, account_id, silent) VALUES ($1, $2, $3)
+ON CONFLICT (status_id, account_id) DO UPDATE SET silent = mentions.silent AND excluded.silent`, rows)
 }
 
-// tagIDs finds or makes the hashtags of the given names, as typed.
-func (s *Service) tagIDs(ctx context.Context, tx *db.Tx, names []string) ([]int64, error) {
+// insertTags finds or makes the hashtags of the given names, as typed, and gives them to a post.
+func (s *Service) insertTags(ctx context.Context, tx *db.Tx, id ID, names []string) error {
 	if len(names) == 0 {
-		return nil, nil
+		return nil
 	}
 	now := db.Ms(s.Clock.Now())
 	rows := make([][]any, 0, len(names))
@@ -168,27 +165,13 @@ func (s *Service) tagIDs(ctx context.Context, tx *db.Tx, names []string) ([]int6
 		norm = append(norm, n)
 		rows = append(rows, []any{s.IDs.Next(), n, name, now})
 	}
-	const insert = `INSERT INTO tags (id, name, display_name, created_at, last_status_at) VALUES ($1, $2, $3, $4, $4)
-ON CONFLICT (name) DO UPDATE SET last_status_at = excluded.last_status_at`
-	if len(rows) == 1 {
-		id, err := db.Value[int64](ctx, tx, insert+" RETURNING id", rows[0]...)
-		return []int64{id}, err
+	// In one order always, so that two posts with the same hashtags do not wait for each other.
+	slices.SortFunc(rows, func(a, b []any) int { return strings.Compare(a[1].(string), b[1].(string)) })
+	if err := tx.DoMany(ctx, "writing tags", `INSERT INTO tags (id, name, display_name, created_at, last_status_at) VALUES ($1, $2, $3, $4, $4)
+ON CONFLICT (name) DO UPDATE SET last_status_at = excluded.last_status_at`, rows); err != nil {
+		return err
 	}
-	if _, err := tx.ExecMany(ctx, insert, rows); err != nil {
-		return nil, fmt.Errorf("writing tags: %w", err)
-	}
-	return db.Column[int64](ctx, tx, "SELECT id FROM tags WHERE name = ANY($1)", db.Texts(norm))
-}
-
-func (s *Service) insertTags(ctx context.Context, tx *db.Tx, id ID, tagIDs []int64) error {
-	rows := make([][]any, len(tagIDs))
-	for i, t := range tagIDs {
-		rows[i] = []any{t, id}
-	}
-	if _, err := tx.ExecMany(ctx, "INSERT INTO statuses_tags (tag_id, status_id) VALUES ($1, $2) ON CONFLICT DO NOTHING", rows); err != nil {
-		return fmt.Errorf("writing tags of a status: %w", err)
-	}
-	return nil
+	return tx.Do(ctx, "writing tags of a status", "INSERT INTO statuses_tags (tag_id, status_id) SELECT t.id, $1 FROM tags t WHERE t.name = ANY($2) ON CONFLICT DO NOTHING", id, db.Texts(norm))
 }
 
 // Incoming is a post of another server, checked and cleaned by the door.
@@ -209,6 +192,8 @@ type Incoming struct {
 	Poll            *Poll
 	PublishedAt     time.Time
 	EditedAt        time.Time
+	// Quiet says that nobody here is to be told of it (see Posted).
+	Quiet bool
 }
 
 // Receive stores a post of another server. One that is there already is given back unchanged; one that was deleted is
@@ -216,14 +201,7 @@ type Incoming struct {
 func (s *Service) Receive(ctx context.Context, by *accounts.Account, in Incoming) (*Status, error) {
 	st := s.incoming(by, in)
 	err := s.DB.Write(ctx, func(tx *db.Tx) error {
-		gone, err := s.Tombstoned(ctx, tx, in.URI, by.ID)
-		if err != nil {
-			return err
-		}
-		if gone {
-			return errs.New(errs.GoneKind, "this post was deleted")
-		}
-		a := addition{Status: st, mentions: in.Mentions, tags: in.Tags, attachments: in.Attachments, pollState: in.Poll, conversationURI: in.ConversationURI}
+		a := addition{Status: st, mentions: in.Mentions, tags: in.Tags, attachments: in.Attachments, pollState: in.Poll, conversationURI: in.ConversationURI, quiet: in.Quiet}
 		if in.InReplyTo != nil {
 			a.conversation = in.InReplyTo.ConversationID
 		}
@@ -267,7 +245,11 @@ func (s *Service) incoming(by *accounts.Account, in Incoming) *Status {
 func (s *Service) existing(ctx context.Context, tx *db.Tx, by *accounts.Account, st *Status) error {
 	old, err := scan(tx.QueryRow(ctx, "SELECT "+columns+" FROM statuses s WHERE s.uri = $1", st.URI))
 	if errs.IsNotFound(err) {
-		return errIDTaken
+		gone, err := s.Tombstoned(ctx, tx, st.URI, by.ID)
+		if err == nil && gone {
+			return errs.New(errs.GoneKind, "this post was deleted")
+		}
+		return cmp.Or(err, errIDTaken)
 	}
 	if err != nil {
 		return err
@@ -284,13 +266,10 @@ func (s *Service) existing(ctx context.Context, tx *db.Tx, by *accounts.Account,
 
 // adopt gives a new post the answers that arrived before it.
 func (s *Service) adopt(ctx context.Context, tx *db.Tx, st *Status) error {
-	answers, err := db.Column[ID](ctx, tx, "SELECT id FROM statuses WHERE in_reply_to_uri = $1 AND in_reply_to_uri <> ''", st.URI)
-	if err != nil || len(answers) == 0 {
+	if err := tx.Do(ctx, "adopting answers", "UPDATE statuses SET in_reply_to_id = $1, in_reply_to_account_id = $2, in_reply_to_uri = '' WHERE in_reply_to_uri = $3 AND in_reply_to_uri <> ''",
+		st.ID, st.AccountID, st.URI); err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, "UPDATE statuses SET in_reply_to_id = $1, in_reply_to_account_id = $2, in_reply_to_uri = '' WHERE id = ANY($3)", st.ID, st.AccountID, db.Array(answers)); err != nil {
-		return err
-	}
-	_, err = tx.Exec(ctx, "UPDATE statuses SET replies_count = (SELECT COUNT(*) FROM statuses r WHERE r.in_reply_to_id = $1 AND r.deleted_at = 0 AND r.visibility <= 1) WHERE id = $1", st.ID)
-	return err
+	return tx.Do(ctx, "counting answers", `UPDATE statuses SET replies_count = (SELECT COUNT(*) FROM statuses r WHERE r.in_reply_to_id = $1 AND r.deleted_at = 0 AND r.visibility <= 1)
+WHERE id = $1 AND EXISTS (SELECT 1 FROM statuses r WHERE r.in_reply_to_id = $1 AND r.in_reply_to_id <> 0)`, st.ID)
 }

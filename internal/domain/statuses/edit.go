@@ -137,14 +137,10 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
 func (s *Service) change(ctx context.Context, tx *db.Tx, e edition) error {
 	st := e.next
 	st.EditedAt = e.at
-	tagIDs, err := s.tagIDs(ctx, tx, e.tags)
-	if err != nil {
+	if err := tx.Do(ctx, "removing tags of a status", "DELETE FROM statuses_tags WHERE status_id = $1", st.ID); err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, "DELETE FROM statuses_tags WHERE status_id = $1", st.ID); err != nil {
-		return err
-	}
-	if err := s.insertTags(ctx, tx, st.ID, tagIDs); err != nil {
+	if err := s.insertTags(ctx, tx, st.ID, e.tags); err != nil {
 		return err
 	}
 	if err := s.insertMentions(ctx, tx, st.ID, e.mentions); err != nil {
@@ -157,13 +153,13 @@ func (s *Service) change(ctx context.Context, tx *db.Tx, e edition) error {
 	if e.hasMedia {
 		parts |= hasMedia
 	}
-	if len(tagIDs) > 0 {
+	if len(e.tags) > 0 {
 		parts |= hasTags
 	}
 	st.parts = parts
-	if _, err := tx.Exec(ctx, `UPDATE statuses SET text = $1, content = $2, spoiler_text = $3, sensitive = $4, language = $5, emojis = $6, parts = $7, edited_at = $8, poll_id = $9, url = $10 WHERE id = $11`,
+	if err := tx.Do(ctx, "changing a status", `UPDATE statuses SET text = $1, content = $2, spoiler_text = $3, sensitive = $4, language = $5, emojis = $6, parts = $7, edited_at = $8, poll_id = $9, url = $10 WHERE id = $11`,
 		st.Text, st.Content, st.SpoilerText, st.Sensitive, st.Language, encode(st.Emojis), parts, db.Ms(st.EditedAt), st.PollID, st.URL, st.ID); err != nil {
-		return fmt.Errorf("changing a status: %w", err)
+		return err
 	}
 	return s.Jobs.Emit(ctx, tx, Edited{StatusID: st.ID, AccountID: st.AccountID, Local: st.Local})
 }

@@ -122,6 +122,10 @@ func (s *Service) post(ctx context.Context, by *accounts.Account, d Draft, befor
 		ApplicationID: d.ApplicationID, Emojis: r.emojis, CreatedAt: now,
 	}
 	replyTo(st, parent)
+	quiet, unheard, err := s.circle(ctx, by, st, parent, r.mentions)
+	if err != nil {
+		return nil, err
+	}
 	var first *Status
 	err = s.DB.Write(ctx, func(tx *db.Tx) error {
 		first = nil
@@ -140,7 +144,7 @@ func (s *Service) post(ctx context.Context, by *accounts.Account, d Draft, befor
 				return err
 			}
 		}
-		added := addition{Status: st, mentions: mentionsOf(r.mentions), tags: r.tags, poll: d.Poll, mediaIDs: d.MediaIDs}
+		added := addition{Status: st, mentions: mentionsOf(r.mentions), tags: r.tags, poll: d.Poll, mediaIDs: d.MediaIDs, quiet: quiet, unheard: unheard}
 		if parent != nil {
 			added.conversation = parent.ConversationID
 		}

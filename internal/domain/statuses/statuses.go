@@ -146,6 +146,9 @@ type Posted struct {
 	Visibility Visibility
 	// Old says that it was written long before it arrived: it is stored, but announced to nobody.
 	Old bool
+	// Quiet says that there was nobody here to be told of it: none is named, and no follower asked to be told of the author's
+	// posts. Unheard says that there was nobody elsewhere to send it to. Neither means that it is not known.
+	Quiet, Unheard bool
 }
 
 // Kind names the event.

@@ -72,13 +72,12 @@ func (s *Server) receive(ctx context.Context, a arrival) (*statuses.Status, erro
 	if a.by.Suspended() {
 		return nil, errs.Forbidden()
 	}
-	if st, err := s.Statuses.ByURI(ctx, s.DB, a.ID); err == nil {
-		if st.AccountID != a.by.ID {
-			return nil, errs.Forbidden()
-		}
-		return st, s.fetchParent(ctx, st.InReplyToURI, a.depth)
-	} else if !errs.IsNotFound(err) {
+	standing, err := s.Statuses.Standing(ctx, s.DB, a.ID, a.by.ID)
+	if err != nil {
 		return nil, err
+	}
+	if standing.ID != 0 {
+		return s.again(ctx, a, standing.ID)
 	}
 	parent, err := s.parentOf(ctx, a)
 	if err != nil {
@@ -91,7 +90,7 @@ func (s *Server) receive(ctx context.Context, a arrival) (*statuses.Status, erro
 	if err != nil {
 		return nil, err
 	}
-	if wanted, err := s.concerns(ctx, a, who, parent); err != nil || !wanted {
+	if wanted, err := s.concerns(ctx, a, who, parent, standing.Followed); err != nil || !wanted {
 		return nil, firstError(err, errs.Forbidden())
 	}
 	in, err := s.incoming(ctx, a.Note, a.by, who)
@@ -99,12 +98,25 @@ func (s *Server) receive(ctx context.Context, a arrival) (*statuses.Status, erro
 		return nil, err
 	}
 	in.InReplyTo = parent
+	in.Quiet = !standing.Notices && !who.local
 	if parent == nil {
 		in.InReplyToURI = a.InReplyTo
 	}
 	st, err := s.Statuses.Receive(ctx, a.by, in)
 	if err != nil {
 		return nil, err
+	}
+	return st, s.fetchParent(ctx, st.InReplyToURI, a.depth)
+}
+
+// again is a post that is here already.
+func (s *Server) again(ctx context.Context, a arrival, id statuses.ID) (*statuses.Status, error) {
+	st, err := s.Statuses.Any(ctx, s.DB, id)
+	if err != nil {
+		return nil, err
+	}
+	if st.AccountID != a.by.ID {
+		return nil, errs.Forbidden()
 	}
 	return st, s.fetchParent(ctx, st.InReplyToURI, a.depth)
 }
@@ -163,7 +175,8 @@ func (s *Server) audienceOf(ctx context.Context, n ap.Note, by *accounts.Account
 			named = append(named, t.Href)
 		}
 	}
-	addressed := slices.Concat(n.To, n.Cc)
+	// Everybody, and the followers of the author, are no accounts.
+	addressed := slices.DeleteFunc(slices.Concat(n.To, n.Cc), func(uri string) bool { return ap.IsPublic(uri) || uri == by.FollowersURL })
 	known, err := s.Accounts.ByURIs(ctx, s.DB, slices.Concat(named, addressed))
 	if err != nil {
 		return audience{}, err
@@ -213,13 +226,12 @@ func visibility(to, cc []string, by *accounts.Account) statuses.Visibility {
 
 // concerns reports whether a post is anyone's business here: it was asked for, its author is followed, it names somebody of ours
 // or is part of a conversation with them. Everything else that is pushed at us is not taken (AUZ-16).
-func (s *Server) concerns(ctx context.Context, a arrival, who audience, parent *statuses.Status) (bool, error) {
+func (s *Server) concerns(ctx context.Context, a arrival, who audience, parent *statuses.Status, followed bool) (bool, error) {
 	if who.local || parent != nil && parent.Local || a.asked && who.visibility != statuses.Direct {
 		return true, nil
 	}
-	followed, err := s.Relations.HasLocalFollower(ctx, s.DB, a.by.ID)
-	if err != nil || followed || parent == nil {
-		return followed, err
+	if followed || parent == nil {
+		return followed, nil
 	}
 	return s.Relations.HasLocalFollower(ctx, s.DB, parent.AccountID)
 }
