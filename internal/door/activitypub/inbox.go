@@ -80,11 +80,11 @@ func (s *Server) take(w http.ResponseWriter, req *http.Request) error {
 	if unknown, err := s.goneBeforeKnown(ctx, o, actor, sig.KeyID); err != nil || unknown {
 		return err
 	}
-	by, err := s.signedBy(req, sig, body)
+	by, err := s.sender(req, sig, body)
 	if err != nil {
 		return err
 	}
-	if by.URI != actor {
+	if by.uri != actor {
 		return errs.New(errs.UnauthorizedKind, "The signature is not the actor's")
 	}
 	if chi.URLParam(req, "name") != "" { // an inbox of one person, who may be unknown or gone
@@ -93,7 +93,7 @@ func (s *Server) take(w http.ResponseWriter, req *http.Request) error {
 		}
 	}
 	err = s.DB.Write(ctx, func(tx *db.Tx) error {
-		return s.Jobs.Emit(ctx, tx, Received{ActorID: by.ID, Body: string(body), Key: activityKey(o, actor, body), Host: ap.HostOf(actor)})
+		return s.Jobs.Emit(ctx, tx, Received{ActorID: by.id, Body: string(body), Key: activityKey(o, actor, body), Host: ap.HostOf(actor)})
 	})
 	if err != nil {
 		return fmt.Errorf("queueing an activity: %w", err)

@@ -55,6 +55,7 @@ type ResolverDeps struct {
 type Resolver struct {
 	ResolverDeps
 	keys       signers
+	trust      trust
 	flights    singleflight.Group
 	instanceMu sync.Mutex
 	instance   *accounts.Account
@@ -203,6 +204,9 @@ func (r *Resolver) enter(ctx context.Context, o *ap.Object, told *accounts.Handl
 		remote.Avatar, remote.Header, remote.Emojis = "", "", nil
 	}
 	a, err := r.Accounts.Upsert(ctx, remote)
+	if err == nil {
+		r.trust.forget(a.ID)
+	}
 	if err != nil || known != nil {
 		return a, err
 	}
