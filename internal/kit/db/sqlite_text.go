@@ -12,7 +12,7 @@ import (
 
 // sizes are the lengths of lists that get a text of their own, with a placeholder for each member; a list is filled up to the
 // next of them with its last member. Longer ones are given as JSON, which costs more to begin and less to go on with.
-var sizes = []int{0, 1, 2, 4, 8, 16, 32}
+var sizes = []int{0, 1, 2, 4, 8, 12, 16, 20, 24, 28, 32, 40}
 
 var (
 	inList    = regexp.MustCompile(`= ANY\(\$(\d+)\)|<> ALL\(\$(\d+)\)`)
