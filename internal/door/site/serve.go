@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
@@ -147,6 +148,7 @@ func (s *Server) show(v *visit, status int, draw func(io.Writer) error) error {
 	if h.Get("Cache-Control") == "" {
 		h.Set("Cache-Control", "private, no-store")
 	}
+	h.Set("Content-Length", strconv.Itoa(b.Len()))
 	v.w.WriteHeader(status)
 	_, _ = v.w.Write(b.Bytes()) // a reader who went away is no failure
 	return nil

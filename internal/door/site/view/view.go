@@ -24,9 +24,10 @@ const entry = "src/main.ts"
 
 // Renderer writes pages. It is safe for use by many goroutines.
 type Renderer struct {
-	pages   map[string]*template.Template
-	assets  assets
-	buffers sync.Pool
+	pages     map[string]*template.Template
+	assets    assets
+	buffers   sync.Pool
+	fragments fragments
 }
 
 // assets are the addresses a page loads its styles and script from.
@@ -43,18 +44,17 @@ func New(dist fs.FS, devURL string) (*Renderer, error) {
 	if err != nil {
 		return nil, err
 	}
-	pages, err := parse()
-	if err != nil {
+	r := &Renderer{assets: a}
+	if r.pages, err = r.parse(); err != nil {
 		return nil, err
 	}
-	r := &Renderer{pages: pages, assets: a}
 	r.buffers.New = func() any { return new(bytes.Buffer) }
 	return r, nil
 }
 
 // parse makes one template set a page: the layout, the shared parts and the page's own "main".
-func parse() (map[string]*template.Template, error) {
-	shared, err := template.New("layout.html").Funcs(funcs()).
+func (r *Renderer) parse() (map[string]*template.Template, error) {
+	shared, err := template.New("layout.html").Funcs(funcs()).Funcs(template.FuncMap{"post": r.post}).
 		ParseFS(templateFiles, "templates/layout.html", "templates/parts/*.html")
 	if err != nil {
 		return nil, fmt.Errorf("parsing shared templates: %w", err)
