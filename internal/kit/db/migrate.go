@@ -15,6 +15,9 @@ import (
 // migrationLock is an arbitrary number, the same in every Gomph: PostgreSQL's advisory lock that lets one process migrate.
 const migrationLock = 0x676f6d7068
 
+// migrationPatience is how long all steps together may take: an index over a large table takes hours.
+const migrationPatience = 24 * time.Hour
+
 var migrationName = regexp.MustCompile(`^(\d{4})_[a-z0-9_]+(\.sqlite|\.postgres)?\.sql$`)
 
 // Migration is one numbered step of the schema.
@@ -57,6 +60,8 @@ func Migrations(fsys fs.FS, engine Engine) ([]Migration, error) {
 // Migrate brings the schema up to date, each step in a transaction of its own, and reports the steps it took. Several
 // processes may call it at once: one does the work, the others wait. It goes forward only.
 func (d *DB) Migrate(ctx context.Context, steps []Migration) ([]Migration, error) {
+	ctx, cancel := context.WithTimeout(ctx, migrationPatience)
+	defer cancel()
 	var done []Migration
 	for {
 		var step *Migration

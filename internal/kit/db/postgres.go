@@ -7,15 +7,12 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/gomph/gomph/internal/kit/errs"
 )
 
 const (
-	// connectPatience is how long a caller waits while the database is out of connections or restarting, before an error (C9).
-	connectPatience = 5 * time.Second
 	// idleTime is when an idle connection is given back; idle ones cost the server throughput (N18).
 	idleTime = 2 * time.Minute
 	// maxAttempts bounds the repeats of a transaction that lost a deadlock.
@@ -119,49 +116,6 @@ func (d *postgresDB) stats() Stats {
 	}
 }
 
-// acquire takes a connection, and asks again for a while when the server has none left or is starting.
-func (d *postgresDB) acquire(ctx context.Context, p *pgxpool.Pool) (*pgxpool.Conn, error) {
-	deadline := time.Now().Add(connectPatience)
-	for wait := 20 * time.Millisecond; ; wait = min(2*wait, time.Second) {
-		c, err := p.Acquire(ctx)
-		if err == nil || !outOfConnections(err) || time.Now().Add(wait).After(deadline) {
-			return c, err
-		}
-		d.onRetry()
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
-}
-
-// outOfConnections: too_many_connections, cannot_connect_now, admin shutdown, and a refused or reset connection attempt.
-func outOfConnections(err error) bool {
-	var pe *pgconn.PgError
-	if errors.As(err, &pe) {
-		return pe.Code == "53300" || pe.Code == "57P03" || pe.Code == "57P01" || pe.Code == "08P01"
-	}
-	var ce *pgconn.ConnectError
-	return errors.As(err, &ce)
-}
-
-func (d *postgresDB) query(ctx context.Context, q string, args []any) (Rows, error) {
-	if !d.readSession && !d.texts.reads(q) {
-		return nil, fmt.Errorf("the reading pool refuses to write: %.60q", q)
-	}
-	c, err := d.acquire(ctx, d.read)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := c.Query(ctx, q, pgArgs(args)...)
-	if err != nil {
-		c.Release()
-		return nil, err
-	}
-	return &pgRows{Rows: rows, c: c}, nil
-}
-
 func (d *postgresDB) queryRow(ctx context.Context, q string, args []any) Row {
 	rows, err := d.query(ctx, q, args)
 	return firstRow{rows, err}
@@ -179,32 +133,7 @@ func (d *postgresDB) execMany(context.Context, string, [][]any) (int64, error) {
 	return 0, errors.New("writing outside of a transaction")
 }
 
-func (d *postgresDB) write(ctx context.Context, fn func(conn) error) error {
-	for attempt := 1; ; attempt++ {
-		err := d.writeOnce(ctx, fn)
-		var pe *pgconn.PgError
-		if err == nil || attempt == maxAttempts || !errors.As(err, &pe) || (pe.Code != "40001" && pe.Code != "40P01") {
-			return err
-		}
-	}
-}
-
-func (d *postgresDB) writeOnce(ctx context.Context, fn func(conn) error) error {
-	c, err := d.acquire(ctx, d.wr)
-	if err != nil {
-		return err
-	}
-	defer c.Release()
-	t := &pgTx{c: c}
-	defer t.rollback(ctx)
-	if err := fn(t); err != nil {
-		return err
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return t.commit(ctx)
-}
+func errReadOnly(q string) error { return fmt.Errorf("the reading pool refuses to write: %.60q", q) }
 
 func pgArgs(args []any) []any {
 	copied := false

@@ -39,6 +39,8 @@ type pgTx struct {
 	c        *pgxpool.Conn
 	deferred []statement
 	begun    bool
+	// committing says that the commit is on its way: from then on nobody knows, until it is answered.
+	committing bool
 	// failed is the first error of something deferred; there is nothing to commit after it.
 	failed error
 }
@@ -168,6 +170,7 @@ func (t *pgTx) commit(ctx context.Context) error {
 	if !t.begun {
 		last = t.pop()
 	}
+	t.committing = true
 	if len(t.deferred) == 0 {
 		tag, err := t.c.Exec(ctx, last.sql, last.args...)
 		return last.wrap(committed(last, tag, err))
@@ -208,9 +211,15 @@ type pgRows struct {
 	c    *pgxpool.Conn
 	rest pgx.BatchResults
 	err  error
+	// ahead says that the first row was asked for already.
+	ahead bool
 }
 
 func (r *pgRows) Next() bool {
+	if r.ahead {
+		r.ahead = false
+		return true
+	}
 	if r.Rows.Next() {
 		return true
 	}
@@ -238,7 +247,7 @@ func (r *pgRows) release() {
 		r.rest = nil
 	}
 	if r.c != nil {
-		r.c.Release()
+		giveBack(r.c)
 		r.c = nil
 	}
 }
