@@ -127,13 +127,9 @@ func (s *Service) SetAliases(ctx context.Context, id ID, uris []string) error {
 
 // AddCounts changes the counts of an account by differences.
 func (s *Service) AddCounts(ctx context.Context, tx *db.Tx, id ID, statuses, following, followers int) error {
-	_, err := tx.Exec(ctx, `UPDATE accounts SET statuses_count = CASE WHEN statuses_count + $1 < 0 THEN 0 ELSE statuses_count + $1 END,
+	return tx.Do(ctx, "counting for an account", `UPDATE accounts SET statuses_count = CASE WHEN statuses_count + $1 < 0 THEN 0 ELSE statuses_count + $1 END,
   following_count = CASE WHEN following_count + $2 < 0 THEN 0 ELSE following_count + $2 END,
   followers_count = CASE WHEN followers_count + $3 < 0 THEN 0 ELSE followers_count + $3 END WHERE id = $4`, statuses, following, followers, id)
-	if err != nil {
-		return fmt.Errorf("counting for account %d: %w", id, err)
-	}
-	return nil
 }
 
 // Posted counts a post of an account.

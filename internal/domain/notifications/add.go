@@ -89,9 +89,8 @@ AND NOT EXISTS (SELECT 1 FROM notifications o WHERE o.account_id = a.id AND o.ty
 				told, rows[r.id] = append(told, r.id), id
 			}
 		}
-		_, err = tx.ExecMany(ctx, `INSERT INTO notifications (id, account_id, type, from_account_id, status_id, subject, group_key, filtered, created_at)
+		return tx.DoMany(ctx, "writing notices", `INSERT INTO notifications (id, account_id, type, from_account_id, status_id, subject, group_key, filtered, created_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`, args)
-		return err
 	})
 	if err != nil {
 		return fmt.Errorf("notifying of a %s: %w", n.kind, err)

@@ -151,14 +151,7 @@ func (s *Service) Deleted(ctx context.Context, e statuses.Deleted) error {
 }
 
 func (s *Service) remove(ctx context.Context, sql string, args ...any) error {
-	err := s.DB.Write(ctx, func(tx *db.Tx) error {
-		_, err := tx.Exec(ctx, sql, args...)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("taking notifications back: %w", err)
-	}
-	return nil
+	return s.DB.Write(ctx, func(tx *db.Tx) error { return tx.Do(ctx, "taking notifications back", sql, args...) })
 }
 
 // Favourited tells the author of a post that somebody likes it.
