@@ -38,11 +38,63 @@ func TestHeartbeat(t *testing.T) {
 			t.Errorf("seen %v after the start, %v", db.At(seen).Sub(began), err)
 		}
 		time.Sleep(2 * deadAfter) // of the bubble's clock
-		if _, err := Join(context.Background(), d, clock.Real{}, ProcessInfo{}); err != nil {
+		other, err := Join(context.Background(), d, clock.Real{}, ProcessInfo{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		here := func() int64 {
+			n, err := db.Value[int64](context.Background(), d, "SELECT COUNT(*) FROM processes WHERE id = $1", p.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		if here() != 0 {
+			t.Error("the others did not give it up")
+		}
+		if err := p.Beat(context.Background()); err != nil || here() != 1 {
+			t.Errorf("one that the others gave up does not enter again: %v", err)
+		}
+		if err := d.Write(context.Background(), func(tx *db.Tx) error {
+			if _, err := tx.Exec(context.Background(), "DELETE FROM processes WHERE id = $1", p.ID); err != nil {
+				return err
+			}
+			_, err := tx.Exec(context.Background(), "UPDATE processes SET slot = $1 WHERE id = $2", p.Slot, other.ID)
+			return err
+		}); err != nil {
 			t.Fatal(err)
 		}
 		if err := p.Heartbeat(context.Background()); !errors.Is(err, ErrEvicted) {
-			t.Errorf("one that the others gave up: %v", err)
+			t.Errorf("one whose place another has: %v", err)
+		}
+	})
+}
+
+// Who could not reach the database itself does not know whether others could.
+func TestAfterAnOutageNobodyIsGivenUpSoon(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := &Process{clock: clock.Real{}}
+		patience := func() time.Duration { return time.Since(db.At(p.deadBefore())).Round(time.Second) }
+		for _, step := range []struct {
+			name string
+			wait time.Duration
+			beat error
+			want time.Duration
+		}{
+			{"at first", 0, nil, deadAfter},
+			{"a beat fails", 0, errors.New("no database"), deadAtLast},
+			{"a moment later it works", time.Second, nil, deadAfter},
+			{"it fails again", time.Second, errors.New("no database"), deadAtLast},
+			{"and for long", time.Minute, errors.New("no database"), deadAtLast},
+			{"then it works", time.Second, nil, deadAtLast},
+			{"and goes on", deadAfter, nil, deadAfter},
+		} {
+			time.Sleep(step.wait) // of the bubble's clock
+			p.noteBeat(step.beat)
+			if got := patience(); got != step.want {
+				t.Errorf("%s: others are given up after %s, not %s", step.name, got, step.want)
+			}
 		}
 	})
 }

@@ -19,6 +19,9 @@ const (
 	// heartbeatEvery and deadAfter together let a killed worker's jobs run elsewhere within a minute (requirement E15).
 	heartbeatEvery = 5 * time.Second
 	deadAfter      = 30 * time.Second
+	// deadAtLast is when a process is taken for dead also by one that could not reach the database itself of late: it cannot know whether
+	// others could, and they are likely to be back with it.
+	deadAtLast = 5 * time.Minute
 )
 
 // Process is this process among those of the same Gomph.
@@ -30,12 +33,15 @@ type Process struct {
 
 	db    *db.DB
 	clock clock.Clock
+	info  ProcessInfo
 	// seen is when the others last had a sign of life, in milliseconds.
 	seen atomic.Int64
 
-	mu     sync.Mutex
-	load   func() Load
-	onBeat []func(ctx context.Context, tx *db.Tx, p *Process) error
+	mu sync.Mutex
+	// failing is since when beats fail, back when they worked again after they had failed for some time.
+	failing, back time.Time
+	load          func() Load
+	onBeat        []func(ctx context.Context, tx *db.Tx, p *Process) error
 }
 
 // Load is what a process tells of the work it does.
@@ -77,7 +83,7 @@ type ProcessInfo struct {
 
 // Join enters the process and takes a free slot. Call Leave at the end, and Heartbeat meanwhile when it lives long.
 func Join(ctx context.Context, d *db.DB, c clock.Clock, info ProcessInfo) (*Process, error) {
-	p := &Process{ID: ids.At(c.Now()), Host: info.Host, db: d, clock: c}
+	p := &Process{ID: ids.At(c.Now()), Host: info.Host, db: d, clock: c, info: info}
 	err := d.Write(ctx, func(tx *db.Tx) error {
 		now := c.Now()
 		if info.Alone {
@@ -97,9 +103,7 @@ func Join(ctx context.Context, d *db.DB, c clock.Clock, info ProcessInfo) (*Proc
 			return errors.New("all 256 process slots are taken")
 		}
 		p.seen.Store(db.Ms(now))
-		_, err = tx.Exec(ctx, "INSERT INTO processes (id, slot, host, pid, roles, version, started_at, seen_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-			p.ID, p.Slot, info.Host, info.PID, info.Roles, info.Version, db.Ms(now), db.Ms(now))
-		return err
+		return p.enter(ctx, tx, now)
 	})
 	if db.IsUnique(err) { // two processes chose the same slot at once
 		return Join(ctx, d, c, info)
@@ -108,6 +112,12 @@ func Join(ctx context.Context, d *db.DB, c clock.Clock, info ProcessInfo) (*Proc
 		return nil, fmt.Errorf("entering the process: %w", err)
 	}
 	return p, nil
+}
+
+func (p *Process) enter(ctx context.Context, tx *db.Tx, now time.Time) error {
+	_, err := tx.Exec(ctx, "INSERT INTO processes (id, slot, host, pid, roles, version, started_at, seen_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+		p.ID, p.Slot, p.info.Host, p.info.PID, p.info.Roles, p.info.Version, db.Ms(now), db.Ms(now))
+	return err
 }
 
 // freeSlot looks for a slot from a random start on, so that a slot is not soon reused.
@@ -124,11 +134,11 @@ func freeSlot(taken []int64, start int) int {
 	return -1
 }
 
-// ErrEvicted says that the others took this process for dead, because its heartbeat was late: it must stop.
-var ErrEvicted = errors.New("this process was silent for too long and is taken for dead by the others; restart it")
+// ErrEvicted says that the others took this process for dead, because its heartbeat was late, and that another has its slot by now: it must stop.
+var ErrEvicted = errors.New("this process was silent for too long, and another has taken its place; restart it")
 
 // Heartbeat keeps the process alive in the eyes of the others until ctx ends. A database that does not answer is waited
-// for; a process that was taken for dead meanwhile gets ErrEvicted.
+// for. A process that was taken for dead meanwhile enters again: what it ran then runs elsewhere, and its own ends of that are refused.
 func (p *Process) Heartbeat(ctx context.Context) error {
 	t := time.NewTicker(heartbeatEvery)
 	defer t.Stop()
@@ -158,10 +168,40 @@ func (p *Process) Beat(ctx context.Context) error {
 	if err != nil && !errors.Is(err, ErrEvicted) && len(also) > 0 {
 		err = p.beat(ctx, now, load, nil) // the others must know that it lives, whatever else could not be written
 	}
+	if db.IsUnique(err) {
+		err = ErrEvicted
+	}
 	if err == nil {
 		p.seen.Store(db.Ms(now))
 	}
+	p.noteBeat(err)
 	return err
+}
+
+// noteBeat notes for how long beats failed. It goes by the machine's clock: what it is about is how long the database was away.
+func (p *Process) noteBeat(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case err != nil && p.failing.IsZero():
+		p.failing = time.Now()
+	case err == nil && !p.failing.IsZero():
+		if time.Since(p.failing) >= heartbeatEvery {
+			p.back = time.Now()
+		}
+		p.failing = time.Time{}
+	}
+}
+
+// deadBefore is the moment such that processes whose last sign of life is older are dead, as far as this one can know.
+func (p *Process) deadBefore() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	patience := deadAfter
+	if !p.failing.IsZero() || !p.back.IsZero() && time.Since(p.back) < deadAfter {
+		patience = deadAtLast
+	}
+	return db.Ms(p.clock.Now().Add(-patience))
 }
 
 func (p *Process) beat(ctx context.Context, now time.Time, load Load, also []func(context.Context, *db.Tx, *Process) error) error {
@@ -169,7 +209,7 @@ func (p *Process) beat(ctx context.Context, now time.Time, load Load, also []fun
 		n, err := tx.Exec(ctx, "UPDATE processes SET seen_at = $1, queues = $2, slots = $3, running = $4, abandoned = $5 WHERE id = $6",
 			db.Ms(now), load.Queues, load.Slots, load.Running, load.Abandoned, p.ID)
 		if err == nil && n == 0 {
-			return ErrEvicted
+			err = p.enter(ctx, tx, now)
 		}
 		for _, fn := range also {
 			if err == nil {
@@ -207,7 +247,7 @@ const orphaned = `state = 1 AND worker <> $1 AND worker NOT IN (SELECT id FROM p
 
 // rescue frees the jobs of processes that are gone. This one is not, whatever its heartbeat; see tidy.
 func (w *worker) rescue(ctx context.Context) error {
-	alive := db.Ms(w.Clock.Now().Add(-deadAfter))
+	alive := w.Process.deadBefore()
 	stale, err := db.Exists(ctx, w.DB, "SELECT 1 FROM jobs WHERE "+orphaned, w.Process.ID, alive)
 	if err != nil || !stale {
 		return err
