@@ -90,8 +90,9 @@ func prepare(t testing.TB, layout Layout, binary string, options ...Option) *Ser
 	s.env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "TMPDIR=" + os.TempDir(), "GOCOVERDIR=" + os.Getenv("GOCOVERDIR"),
 		"LOCAL_DOMAIN=" + s.Domain, "LOCAL_HTTPS=false", "BIND=127.0.0.1", "GOMPH_DATA=" + s.Data, "SECRET_KEY_BASE=" + secret(),
-		"ALLOWED_PRIVATE_ADDRESSES=127.0.0.0/8", // other servers of the test are on loopback
-		"GOMPH_RATE_LIMITS=off",                 // a test asks more often than a person
+		"ALLOWED_PRIVATE_ADDRESSES=127.0.0.0/8",                      // other servers of the test are on loopback
+		"GOMPH_RATE_LIMITS=off",                                      // a test asks more often than a person
+		"DISABLE_AUTOMATIC_SWITCHING_TO_APPROVED_REGISTRATIONS=true", // no moderator is about, and people sign up all the same
 	}
 	if layout == Five {
 		s.five()
