@@ -34,6 +34,7 @@ type cli struct {
 	Account   accountCmd   `cmd:"" help:"Make and look after accounts."`
 	Token     tokenCmd     `cmd:"" help:"Make access tokens."`
 	Settings  settingsCmd  `cmd:"" help:"Read and change what an admin may change while the server runs."`
+	Hosts     hostsCmd     `cmd:"" help:"See which servers deliveries have trouble with, and try them again."`
 	Config_   configCmd    `cmd:"" name:"config" help:"Show which settings are in force, and from where."`
 	Seed      seedCmd      `cmd:"" help:"Fill an empty server with a small community, to try things out."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`

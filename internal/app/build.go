@@ -99,7 +99,7 @@ func (a *App) buildDomains() {
 		registrations = settings.RegistrationsOpen
 	}
 	a.Settings = settings.New(settings.Deps{DB: a.DB, IDs: a.IDs, Clock: a.Clock, Site: a.Site, DefaultRegistrations: registrations})
-	a.Instances = instances.New(a.DB, a.Clock)
+	a.Instances = instances.New(a.DB, a.Clock, a.Jobs)
 	a.Accounts = accounts.New(accounts.Deps{DB: a.DB, Jobs: a.Jobs, IDs: a.IDs, Clock: a.Clock, Site: a.Site})
 	a.Access = access.New(access.Deps{
 		DB: a.DB, Jobs: a.Jobs, IDs: a.IDs, Clock: a.Clock, Site: a.Site, Settings: a.Settings, Accounts: a.Accounts, Bus: a.Bus,

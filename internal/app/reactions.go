@@ -25,8 +25,8 @@ var (
 	pulls = jobs.Policy{Queue: jobs.Pull, Attempts: 3, Deadline: 2 * time.Minute, Statements: 200}
 	// performs are what other servers send; a note with all that it mentions is the most.
 	performs = jobs.Policy{Queue: jobs.Ingress, Attempts: 8, Deadline: 2 * time.Minute, Statements: 40}
-	// pushes are posted to one inbox each.
-	pushes = jobs.Policy{Queue: jobs.Push, Deadline: 30 * time.Second, Statements: 10}
+	// pushes are posted to one inbox each, and tried for a week; a probe that fails, or is the first to arrive, writes the most.
+	pushes = jobs.Policy{Queue: jobs.Push, Deadline: 30 * time.Second, Attempts: activitypub.PushAttempts, Backoff: activitypub.PushBackoff, Statements: 14}
 	// afterwards lets the other reactions to a deletion run before the rows go.
 	afterwards = jobs.Policy{Queue: jobs.Default, Delay: time.Hour, Statements: 12}
 	// onceMore runs when every batch that was under way has ended.
@@ -133,8 +133,8 @@ func (a *App) onCommands() {
 	jobs.On(j, "activitypub.perform", performs, fed.Perform,
 		jobs.Unique(func(e activitypub.Received) string { return e.Key }), jobs.Lane(func(e activitypub.Received) string { return e.Host }))
 	jobs.On(j, "activitypub.push", pushes, fed.Push, jobs.Lane(activitypub.Delivery.Host))
-	jobs.On(j, "activitypub.fetch_parent", pulls, fed.FetchParent, jobs.Unique(activitypub.ParentWanted.Key))
-	jobs.On(j, "activitypub.fetch_replies", pulls, fed.FetchReplies, jobs.Unique(activitypub.RepliesWanted.Key))
+	jobs.On(j, "activitypub.fetch_parent", pulls, fed.FetchParent, jobs.Unique(activitypub.ParentWanted.Key), jobs.Lane(activitypub.ParentWanted.Host))
+	jobs.On(j, "activitypub.fetch_replies", pulls, fed.FetchReplies, jobs.Unique(activitypub.RepliesWanted.Key), jobs.Lane(activitypub.RepliesWanted.Host))
 	jobs.On(j, "activitypub.move_followers", pulls, fed.MoveFollowers)
 	jobs.On(j, "activitypub.purge_status", afterwards, fed.PurgeStatus)
 	jobs.On(j, "media.sweep", recurring, func(ctx context.Context, _ SweepMediaDue) error { return a.Media.Sweep(ctx, a.files) })

@@ -77,7 +77,7 @@ func (b *bench) run(ctx context.Context) (err error) {
 		name string
 		run  func(context.Context) error
 	}{
-		{"start", b.starting}, {"home", b.home}, {"pages", b.pages}, {"inbound", b.inbound}, {"posting", b.posting}, {"fanout", b.fanout}, {"streaming", b.streaming}, {"jobs", b.work},
+		{"start", b.starting}, {"home", b.home}, {"pages", b.pages}, {"inbound", b.inbound}, {"posting", b.posting}, {"fanout", b.fanout}, {"streaming", b.streaming}, {"jobs", b.work}, {"hosts", b.hosts},
 	} {
 		if !b.wants(part.name) {
 			continue

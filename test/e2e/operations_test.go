@@ -135,11 +135,20 @@ func commands(t *testing.T, s *Server) {
 		{"account", "create", "moda", "--email", "other@people.example", "--password", "a long password"}, {"account", "create", "x y", "--email", "x@people.example", "--password", "a long password"},
 		{"account", "create", "xyz", "--email", "nonsense", "--password", "a long password"}, {"account", "create", "xyz", "--email", "x@people.example", "--password", "short"},
 		{"account", "create", "xyz", "--email", "x@people.example", "--password", "a long password", "--role", "king"},
+		{"hosts", "show", "nowhere.example"}, {"hosts", "clear", "nowhere.example"}, {"hosts", "--state", "strange"},
 		{"token", "create", "nobody", "--scopes", "read"}, {"token", "create", "moda", "--scopes", "everything"}, {"nonsense"},
 	} {
 		stdout, stderr, err := s.Run(args...)
 		if err == nil || strings.TrimSpace(stderr) == "" || strings.Contains(stderr, "goroutine ") {
 			t.Errorf("gomph %v: %v %s%s", args, err, stdout, stderr)
+		}
+	}
+	if got := s.Command("hosts"); !strings.HasPrefix(got, "HOST") {
+		t.Errorf("hosts: %s", got)
+	}
+	for _, line := range strings.Split(strings.TrimSpace(s.Command("hosts", "list", "--json", "--state", "failing,healthy,recovering,unavailable")), "\n") {
+		if line != "" && !json.Valid([]byte(line)) {
+			t.Errorf("hosts: %s", line)
 		}
 	}
 	if help := s.Command("--help"); !strings.Contains(help, "LOCAL_DOMAIN") || !strings.Contains(help, "serve") {

@@ -108,6 +108,13 @@ func (r *Remote) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	}
 }
 
+// Refuse makes the server answer 503 to everything, or no longer.
+func (r *Remote) Refuse(on bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.refusing = on
+}
+
 // receive keeps an activity, whoever signed it: the peer of another make judges signatures.
 func (r *Remote) receive(w http.ResponseWriter, request *http.Request) {
 	body, err := io.ReadAll(io.LimitReader(request.Body, pageLimit))

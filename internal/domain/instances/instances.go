@@ -1,11 +1,14 @@
 // Package instances owns what is known of other servers: whether they are blocked, and whether they can be reached.
+//
+// A host that fails has a circuit (host.go): while it is open, deliveries to it are held and one at a time is sent as a probe.
+// Its state is in SQL, so that all processes share it; each keeps a copy of the hosts in trouble (mirror.go), so that sending to
+// those that are well costs no statement.
 package instances
 
 import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/gomph/gomph/internal/kit/clock"
 	"github.com/gomph/gomph/internal/kit/db"
@@ -18,10 +21,6 @@ const (
 	Suspend = "suspend"
 )
 
-// unavailableAfter is how long every delivery must have failed before a host is left alone but for probes (Mastodon: seven
-// days with a failure).
-const unavailableAfter = 7 * 24 * time.Hour
-
 // Block is what was decided about a domain. The zero value is no block.
 type Block struct {
 	Domain        string
@@ -32,14 +31,23 @@ type Block struct {
 	Obfuscate     bool
 }
 
+// Lanes is the queue, as far as hosts matter to it: what waits for a host may be made due.
+type Lanes interface {
+	ReleaseLane(ctx context.Context, tx *db.Tx, lane string) (int64, error)
+}
+
 // Service reads and writes other servers.
 type Service struct {
-	db    *db.DB
-	clock clock.Clock
+	db     *db.DB
+	clock  clock.Clock
+	lanes  Lanes
+	mirror mirror
 }
 
 // New makes the service.
-func New(d *db.DB, c clock.Clock) *Service { return &Service{db: d, clock: c} }
+func New(d *db.DB, c clock.Clock, l Lanes) *Service {
+	return &Service{db: d, clock: c, lanes: l, mirror: newMirror()}
+}
 
 // parents lists a domain and the domains above it: a block holds for all subdomains. A port, as used in tests, is dropped
 // in a second spelling, so that a block of a host holds for every port.
@@ -104,6 +112,7 @@ func (s *Service) Suspended(ctx context.Context, q db.Q, domain string) (bool, e
 
 // Block writes or changes a decision about a domain.
 func (s *Service) Block(ctx context.Context, b Block) error {
+	defer s.mirror.forget()
 	return s.db.Write(ctx, func(tx *db.Tx) error {
 		_, err := tx.Exec(ctx, `INSERT INTO domain_blocks (domain, severity, reject_media, reject_reports, public_comment, obfuscate, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (domain) DO UPDATE SET severity = excluded.severity, reject_media = excluded.reject_media, reject_reports = excluded.reject_reports,
@@ -115,6 +124,7 @@ ON CONFLICT (domain) DO UPDATE SET severity = excluded.severity, reject_media = 
 
 // Unblock takes a decision back.
 func (s *Service) Unblock(ctx context.Context, domain string) error {
+	defer s.mirror.forget()
 	return s.db.Write(ctx, func(tx *db.Tx) error {
 		_, err := tx.Exec(ctx, "DELETE FROM domain_blocks WHERE domain = $1", domain)
 		return err
@@ -130,36 +140,6 @@ func (s *Service) Blocks(ctx context.Context, q db.Q) ([]Block, error) {
 func (s *Service) Seen(ctx context.Context, tx *db.Tx, domain string) error {
 	_, err := tx.Exec(ctx, "INSERT INTO instances (domain, created_at) VALUES ($1, $2) ON CONFLICT (domain) DO NOTHING", domain, db.Ms(s.clock.Now()))
 	return err
-}
-
-// Succeeded notes that a delivery to a host arrived. It writes only when that is news.
-func (s *Service) Succeeded(ctx context.Context, domain string) error {
-	failing, err := db.Exists(ctx, s.db, "SELECT 1 FROM instances WHERE domain = $1 AND (failing_since <> 0 OR unavailable_at <> 0)", domain)
-	if err != nil || !failing {
-		return err
-	}
-	return s.db.Write(ctx, func(tx *db.Tx) error {
-		_, err := tx.Exec(ctx, "UPDATE instances SET failing_since = 0, failures = 0, unavailable_at = 0, last_success_at = $1 WHERE domain = $2", db.Ms(s.clock.Now()), domain)
-		return err
-	})
-}
-
-// Failed notes that a delivery to a host failed; a host that failed for a week counts as unavailable.
-func (s *Service) Failed(ctx context.Context, domain string) error {
-	now := s.clock.Now()
-	return s.db.Write(ctx, func(tx *db.Tx) error {
-		_, err := tx.Exec(ctx, `INSERT INTO instances (domain, created_at, failing_since, failures) VALUES ($1, $2, $2, 1)
-ON CONFLICT (domain) DO UPDATE SET failures = instances.failures + 1,
-  failing_since = CASE WHEN instances.failing_since = 0 THEN $2 ELSE instances.failing_since END,
-  unavailable_at = CASE WHEN instances.unavailable_at = 0 AND instances.failing_since <> 0 AND instances.failing_since < $3 THEN $2 ELSE instances.unavailable_at END`,
-			domain, db.Ms(now), db.Ms(now.Add(-unavailableAfter)))
-		return err
-	})
-}
-
-// Unavailable reports whether a host counts as gone: nothing is delivered to it until it speaks again.
-func (s *Service) Unavailable(ctx context.Context, q db.Q, domain string) (bool, error) {
-	return db.Exists(ctx, q, "SELECT 1 FROM instances WHERE domain = $1 AND unavailable_at <> 0", domain)
 }
 
 // Count is how many other servers are known.

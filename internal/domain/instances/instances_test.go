@@ -3,7 +3,6 @@ package instances_test
 import (
 	"reflect"
 	"testing"
-	"time"
 
 	"github.com/gomph/gomph/internal/domain/instances"
 	"github.com/gomph/gomph/internal/kit/db"
@@ -57,56 +56,24 @@ func TestBlocksHoldForSubdomains(t *testing.T) {
 	})
 }
 
-func TestHostsThatDoNotAnswer(t *testing.T) {
+func TestKnownServers(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		w := make.New(t, d)
-		const host = "far.example"
-		check := func(err error) {
-			t.Helper()
-			if err != nil {
-				t.Fatal(err)
-			}
-		}
-		gone := func() bool {
-			t.Helper()
-			is, err := w.Instances.Unavailable(w.Ctx(), d, host)
-			check(err)
-			return is
-		}
-		for day := range 8 { // from the first failure to a week later
-			check(w.Instances.Failed(w.Ctx(), host))
-			if gone() {
-				t.Fatalf("gone after %d days", day)
-			}
-			w.Clock.Advance(24 * time.Hour)
-		}
-		check(w.Instances.Failed(w.Ctx(), host))
-		if !gone() {
-			t.Error("not gone after more than a week")
-		}
-		check(w.Instances.Succeeded(w.Ctx(), host))
-		if gone() {
-			t.Error("gone although it answered")
-		}
-		check(w.Instances.Failed(w.Ctx(), host)) // the week begins anew
-		if gone() {
-			t.Error("gone after one failure")
-		}
-		ctx, count := db.Counting(w.Ctx())
-		check(w.Instances.Succeeded(ctx, "fine.example"))
-		if count.N() != 1 {
-			t.Errorf("a success that is no news took %d statements", count.N())
-		}
-		check(d.Write(w.Ctx(), func(tx *db.Tx) error {
-			for range 2 {
-				if err := w.Instances.Seen(w.Ctx(), tx, "seen.example"); err != nil {
+		err := d.Write(w.Ctx(), func(tx *db.Tx) error {
+			for _, domain := range []string{"seen.example", "seen.example", "evil.example"} {
+				if err := w.Instances.Seen(w.Ctx(), tx, domain); err != nil {
 					return err
 				}
 			}
 			return nil
-		}))
-		check(w.Instances.Block(w.Ctx(), instances.Block{Domain: host, Severity: instances.Suspend}))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Instances.Block(w.Ctx(), instances.Block{Domain: "evil.example", Severity: instances.Suspend}); err != nil {
+			t.Fatal(err)
+		}
 		if list, err := w.Instances.Domains(w.Ctx(), d); err != nil || !reflect.DeepEqual(list, []string{"seen.example"}) {
 			t.Errorf("known are %v, %v", list, err)
 		}

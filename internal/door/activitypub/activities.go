@@ -76,10 +76,10 @@ func (s *Server) Perform(ctx context.Context, e Received) error {
 	return nil
 }
 
-// spoke notes that a host is there: deliveries to it, if they were given up, begin again.
+// spoke notes that a host is there: deliveries to it, if they were given up, begin again; if they wait, one is tried soon.
 func (s *Server) spoke(ctx context.Context, by *accounts.Account) error {
 	if host := ap.HostOf(by.BestInbox()); host != "" {
-		return s.Instances.Succeeded(ctx, host)
+		return s.Instances.Spoke(ctx, host)
 	}
 	return nil
 }

@@ -12,8 +12,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/gomph/gomph/internal/domain/instances"
 	"github.com/gomph/gomph/internal/domain/media"
 	"github.com/gomph/gomph/internal/domain/relations"
 	"github.com/gomph/gomph/internal/domain/statuses"
@@ -38,6 +40,8 @@ type Deps struct {
 	FileURL  func(name string) string
 	// About tells what NodeInfo shows; nil shows what the domains know.
 	About func(ctx context.Context) (About, error)
+	// PushTimeout is how long an inbox has to answer; 0 is Mastodon's limit.
+	PushTimeout time.Duration
 	// Version is the software's.
 	Version string
 }
@@ -49,7 +53,8 @@ type Server struct {
 	kinds     []string
 	documents http.Handler
 
-	received, performed, delivered *metric.Counter
+	received, performed, delivered, probes *metric.Counter
+	patience                               *patience
 }
 
 // New makes the door.
@@ -58,7 +63,16 @@ func New(d Deps) *Server {
 		Resolver: d.Resolver, Deps: d,
 		received:  d.Metrics.Counter("federation_inbox_total", "Activities posted to the inboxes, by what became of the request.", "outcome"),
 		performed: d.Metrics.Counter("federation_performed_total", "Activities performed, by type and outcome.", "type", "outcome"),
-		delivered: d.Metrics.Counter("federation_deliveries_total", "Attempts to deliver, by outcome.", "outcome"),
+		delivered: d.Metrics.Counter("federation_deliveries_total", "Attempts to deliver, by outcome and the kind of failure.", "outcome", "reason"),
+		probes:    d.Metrics.Counter("federation_probes_total", "Deliveries sent to hosts that fail, to see whether they are back, by outcome.", "outcome"),
+		patience:  newPatience(),
+	}
+	if s.PushTimeout == 0 {
+		s.PushTimeout = pushTimeout
+	}
+	for _, state := range []instances.State{instances.Failing, instances.Recovering, instances.Unavailable} {
+		d.Metrics.GaugeFunc("federation_hosts_"+string(state), "Hosts that are "+string(state)+", as far as this process knows.",
+			func() float64 { return float64(s.Instances.Counts()[state]) })
 	}
 	for _, v := range s.verbs() {
 		s.kinds = append(s.kinds, v.kind)

@@ -81,10 +81,26 @@ func newNode(t *testing.T, d *db.DB, c *clock.Fake) *node {
 // build makes the services of a server; nothing runs yet.
 func build(t *testing.T, d *db.DB, c *clock.Fake, site settings.Site) *node {
 	t.Helper()
-	source := ids.NewSource(c, 1)
+	n := process(t, d, c, site, 1)
+	n.local(accounts.InstanceActor, "Application")
+	return n
+}
+
+// twin is another process of the same server, with a worker.
+func (n *node) twin() *node {
+	n.t.Helper()
+	other := process(n.t, n.db, n.clock, n.site, 2)
+	other.work()
+	return other
+}
+
+// process makes the services of one process of a server.
+func process(t *testing.T, d *db.DB, c *clock.Fake, site settings.Site, slot int) *node {
+	t.Helper()
+	source := ids.NewSource(c, slot)
 	n := &node{t: t, clock: c, site: site, db: d}
 	n.jobs = jobs.New(jobs.Options{DB: d, IDs: source, Clock: c})
-	n.instances = instances.New(d, c)
+	n.instances = instances.New(d, c, n.jobs)
 	n.accounts = accounts.New(accounts.Deps{DB: d, Jobs: n.jobs, IDs: source, Clock: c, Site: site})
 	n.relations = relations.New(relations.Deps{DB: d, Jobs: n.jobs, IDs: source, Clock: c, Accounts: n.accounts})
 	files := media.New(d, source, c)
@@ -99,7 +115,6 @@ func build(t *testing.T, d *db.DB, c *clock.Fake, site settings.Site) *node {
 		MediaURL: func(m media.Attachment) string { return site.URL("/media/" + m.File) }, FileURL: func(name string) string { return site.URL("/media/" + name) }})
 	register(n.jobs, n.Server)
 	registerRest(n.jobs)
-	n.local(accounts.InstanceActor, "Application")
 	return n
 }
 

@@ -16,10 +16,10 @@ func register(j *jobs.Jobs, s *activitypub.Server) {
 	// What the door asks itself to do.
 	jobs.On(j, "activitypub.perform", jobs.Policy{Queue: jobs.Ingress, Attempts: 8, Deadline: 2 * time.Minute}, s.Perform,
 		jobs.Unique(func(e activitypub.Received) string { return e.Key }), jobs.Lane(func(e activitypub.Received) string { return e.Host }))
-	jobs.On(j, "activitypub.push", jobs.Policy{Queue: jobs.Push, Deadline: 30 * time.Second}, s.Push, jobs.Lane(activitypub.Delivery.Host))
+	jobs.On(j, "activitypub.push", jobs.Policy{Queue: jobs.Push, Deadline: 30 * time.Second, Attempts: activitypub.PushAttempts, Backoff: activitypub.PushBackoff}, s.Push, jobs.Lane(activitypub.Delivery.Host))
 	pull := jobs.Policy{Queue: jobs.Pull, Attempts: 3, Deadline: 2 * time.Minute}
-	jobs.On(j, "activitypub.fetch_parent", pull, s.FetchParent, jobs.Unique(activitypub.ParentWanted.Key))
-	jobs.On(j, "activitypub.fetch_replies", pull, s.FetchReplies, jobs.Unique(activitypub.RepliesWanted.Key))
+	jobs.On(j, "activitypub.fetch_parent", pull, s.FetchParent, jobs.Unique(activitypub.ParentWanted.Key), jobs.Lane(activitypub.ParentWanted.Host))
+	jobs.On(j, "activitypub.fetch_replies", pull, s.FetchReplies, jobs.Unique(activitypub.RepliesWanted.Key), jobs.Lane(activitypub.RepliesWanted.Host))
 	jobs.On(j, "activitypub.move_followers", jobs.Policy{Queue: jobs.Pull}, s.MoveFollowers)
 	jobs.On(j, "activitypub.purge_status", jobs.Policy{Queue: jobs.Default, Delay: time.Hour}, s.PurgeStatus)
 

@@ -47,6 +47,8 @@ type remote struct {
 	answers map[string]answer
 	asked   map[string]int
 	posted  []doc
+	// inbox answers deliveries instead of 202; it is called without the lock.
+	inbox func(w http.ResponseWriter, req *http.Request, d doc)
 }
 
 func newRemote(t testing.TB) *remote {
@@ -60,16 +62,13 @@ func newRemote(t testing.TB) *remote {
 
 // ServeHTTP gives what was prepared for the path (with the query where there is one).
 func (r *remote) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	if req.Method == http.MethodPost {
+		r.take(w, req)
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.asked[req.URL.RequestURI()]++
-	if req.Method == http.MethodPost {
-		var d doc
-		_ = json.NewDecoder(req.Body).Decode(&d)
-		r.posted = append(r.posted, d)
-		w.WriteHeader(http.StatusAccepted)
-		return
-	}
 	a, ok := r.answers[req.URL.RequestURI()]
 	if !ok {
 		http.NotFound(w, req)
@@ -86,6 +85,29 @@ func (r *remote) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	_ = json.NewEncoder(w).Encode(a.body)
+}
+
+// take is the inboxes.
+func (r *remote) take(w http.ResponseWriter, req *http.Request) {
+	var d doc
+	_ = json.NewDecoder(req.Body).Decode(&d)
+	r.mu.Lock()
+	r.asked[req.URL.RequestURI()]++
+	r.posted = append(r.posted, d)
+	inbox := r.inbox
+	r.mu.Unlock()
+	if inbox != nil {
+		inbox(w, req, d)
+		return
+	}
+	w.WriteHeader(http.StatusAccepted)
+}
+
+// answersWith decides how deliveries are answered from now on; nil takes them.
+func (r *remote) answersWith(inbox func(w http.ResponseWriter, req *http.Request, d doc)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.inbox = inbox
 }
 
 func (r *remote) url(path string) string { return r.web.URL + path }

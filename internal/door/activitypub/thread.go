@@ -2,13 +2,19 @@ package activitypub
 
 import (
 	"context"
+	"errors"
+	"math/rand/v2"
 	"slices"
+	"time"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/kit/ap"
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/errs"
+	"github.com/gomph/gomph/internal/kit/fetch"
+	"github.com/gomph/gomph/internal/kit/fetch/weburl"
+	"github.com/gomph/gomph/internal/kit/jobs"
 )
 
 const (
@@ -16,6 +22,8 @@ const (
 	maxParents = 20
 	// maxReplies is how many answers to a fetched post are fetched (Mastodon: 5).
 	maxReplies = 5
+	// restWait is the least that a pull waits whose host does not answer.
+	restWait = time.Minute
 )
 
 // ParentWanted asks for the post that another one answers. Depth says how many were followed already.
@@ -30,6 +38,9 @@ func (ParentWanted) Kind() string { return "activitypub.parent_wanted" }
 // Key is what the command is unique by.
 func (e ParentWanted) Key() string { return keyOf("parent", e.URI) }
 
+// Host is who is asked; what is wanted of one host shares a lane.
+func (e ParentWanted) Host() string { return weburl.Host(e.URI) }
+
 // RepliesWanted asks for some answers to a post that was fetched.
 type RepliesWanted struct{ Post, Collection string }
 
@@ -38,6 +49,9 @@ func (RepliesWanted) Kind() string { return "activitypub.replies_wanted" }
 
 // Key is what the command is unique by.
 func (e RepliesWanted) Key() string { return keyOf("replies", e.Post) }
+
+// Host is who is asked.
+func (e RepliesWanted) Host() string { return weburl.Host(e.Collection) }
 
 // fetchParent asks for an unknown parent to be fetched, up to a bound (FET-08).
 func (s *Server) fetchParent(ctx context.Context, uri string, depth int) error {
@@ -52,7 +66,15 @@ func (s *Server) fetchParent(ctx context.Context, uri string, depth int) error {
 // FetchParent fetches the post that another one answers; its own parent is asked for in turn.
 func (s *Server) FetchParent(ctx context.Context, e ParentWanted) error {
 	_, err := s.fetchStatus(ctx, e.URI, e.Depth, nil)
-	return dropped(err)
+	return rested(dropped(err))
+}
+
+// rested makes a pull wait, without counting it as tried, while its host is not asked by anybody.
+func rested(err error) error {
+	if errors.Is(err, fetch.ErrResting) {
+		return jobs.Later(restWait+rand.N(restWait), err)
+	}
+	return err
 }
 
 // FetchStatus finds a post by its id, fetching it and its author when it is not known.
@@ -110,7 +132,7 @@ func (s *Server) fetchStatus(ctx context.Context, uri string, depth int, o *ap.O
 func (s *Server) FetchReplies(ctx context.Context, e RepliesWanted) error {
 	uris, err := s.replies(ctx, e)
 	if err != nil {
-		return dropped(err)
+		return rested(dropped(err))
 	}
 	for _, uri := range uris[:min(len(uris), maxReplies)] {
 		// Depth 1: the answers to answers are not fetched. What cannot be fetched is left out.

@@ -129,7 +129,7 @@ func lookupDial(dialer *net.Dialer, lookup func(context.Context, string) ([]neti
 		if ip, err := netip.ParseAddr(host); err == nil {
 			ips = append(ips, ip)
 		} else if ips, err = lookup(ctx, host); err != nil {
-			return nil, fmt.Errorf("resolving: %w", err)
+			return nil, fmt.Errorf("%w: %w", errLookup, err)
 		}
 		var failures error
 		for _, ip := range ips[:min(len(ips), maxAddresses)] {
@@ -140,7 +140,7 @@ func lookupDial(dialer *net.Dialer, lookup func(context.Context, string) ([]neti
 			failures = errors.Join(failures, err)
 		}
 		if failures == nil {
-			failures = errors.New("resolving: no address")
+			failures = fmt.Errorf("%w: no address", errLookup)
 		}
 		return nil, failures
 	}

@@ -26,6 +26,12 @@ var (
 	ErrEncoding = errors.New("unknown content encoding")
 )
 
+// ErrResting means that the host was not asked, since it did not answer others a moment ago. It is temporary.
+var ErrResting = errors.New("host does not answer at present")
+
+// errLookup marks that a name could not be resolved.
+var errLookup = errors.New("resolving")
+
 // maxRetryAfter bounds what another server may ask for; longer is no use to a delivery that gives up after days.
 const maxRetryAfter = 24 * time.Hour
 

@@ -60,6 +60,7 @@ type Client struct {
 	plain   *http.Transport
 	secure  *http.Transport
 	gates   *gates
+	rests   *rests
 }
 
 // New makes a client.
@@ -78,6 +79,7 @@ func New(o Options) *Client {
 		plain:   o.transport(g, !o.AllowHTTP),
 		secure:  o.transport(g, false),
 		gates:   &gates{size: perHost, open: map[string]*gate{}},
+		rests:   &rests{clock: o.Clock, hosts: map[string]*rest{}},
 	}
 }
 
@@ -102,6 +104,8 @@ type Request struct {
 	Redirects int
 	// Timeout covers everything from the first connection to the last byte; 0 is DefaultTimeout.
 	Timeout time.Duration
+	// Insist asks a host even if it did not answer others just now: the caller knows better when to ask it.
+	Insist bool
 	// Sink receives the body of a 2xx answer piece by piece instead of Response.Body, for media. After an error it holds a part.
 	Sink io.Writer
 }
@@ -213,7 +217,16 @@ func (c *Client) target(raw string) (*url.URL, error) {
 
 // hop asks one address once. location is set when the answer is a redirect.
 func (c *Client) hop(ctx context.Context, r Request, target *url.URL, foreign bool) (res *Response, location string, err error) {
-	leave, err := c.gates.enter(ctx, target.Scheme+"://"+target.Host)
+	host := target.Scheme + "://" + target.Host
+	if !r.Insist && !c.rests.ask(host) {
+		return nil, "", fmt.Errorf("asking %s: %w", target.Host, ErrResting)
+	}
+	defer func() {
+		if caller := context.Cause(ctx); err == nil || caller == nil || errors.Is(caller, context.DeadlineExceeded) {
+			c.rests.heard(host, KindOf(err))
+		}
+	}()
+	leave, err := c.gates.enter(ctx, host)
 	if err != nil {
 		return nil, "", fmt.Errorf("waiting for a place: %w", err)
 	}

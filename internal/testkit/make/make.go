@@ -49,7 +49,7 @@ func New(t testing.TB, d *db.DB) *World {
 	w.Site = settings.Site{LocalDomain: "local.example", WebDomain: "local.example", HTTPS: true}
 	w.Jobs = jobs.New(jobs.Options{DB: d, IDs: w.IDs, Clock: w.Clock})
 	w.events = record(w.Jobs)
-	w.Instances = instances.New(d, w.Clock)
+	w.Instances = instances.New(d, w.Clock, w.Jobs)
 	w.Accounts = accounts.New(accounts.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Site: w.Site})
 	w.Relations = relations.New(relations.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Accounts: w.Accounts, Changed: func(list ...accounts.ID) { w.Changed = append(w.Changed, list...) }})
 	w.Media = media.New(d, w.IDs, w.Clock)
