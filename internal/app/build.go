@@ -170,7 +170,7 @@ func (a *App) jobDone(d jobs.Done) {
 	if a.onJob != nil {
 		a.onJob(d)
 	}
-	if d.Err != nil {
+	if d.Err != nil && !jobs.IsLater(d.Err) {
 		a.Log.Debug("job failed", "job", d.Name, "error", d.Err)
 	}
 }

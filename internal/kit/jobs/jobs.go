@@ -256,6 +256,12 @@ type later struct {
 
 func (l later) Unwrap() error { return l.error }
 
+// IsLater reports whether err is one of Later: the job was put off, and did not fail.
+func IsLater(err error) bool {
+	var l later
+	return errors.As(err, &l)
+}
+
 // ErrFenced says that the job was taken over by another process meanwhile; whatever was about to be written must not be.
 var ErrFenced = errors.New("the job belongs to another process by now")
 
