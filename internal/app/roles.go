@@ -86,6 +86,9 @@ func (a *App) Run(ctx context.Context, p Plan) error {
 	if p.has("scheduler") {
 		parts["scheduler"] = func(ctx context.Context) error { return a.Jobs.Schedule(ctx, a.Process, a.Log) }
 	}
+	if p.has("web") || p.has("worker") {
+		parts["pressure"] = func(ctx context.Context) error { return a.Jobs.Press(ctx, a.Log) }
+	}
 	if p.has("worker") || p.has("scheduler") {
 		parts["observer"] = func(ctx context.Context) error { return a.Jobs.Observe(ctx, a.Log) }
 	}

@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"mime"
 	"net/http"
 	"slices"
+	"strconv"
 
 	"github.com/go-chi/chi/v5"
 
@@ -18,6 +20,7 @@ import (
 	"github.com/gomph/gomph/internal/kit/ap/httpsig"
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/errs"
+	"github.com/gomph/gomph/internal/kit/jobs"
 )
 
 // Received is a verified activity that waits to be performed. Key is what it is known by while it waits.
@@ -35,7 +38,10 @@ func (Received) Kind() string { return "activitypub.received" }
 func (s *Server) inbox(w http.ResponseWriter, req *http.Request) error {
 	err := s.take(w, req)
 	outcome := "accepted"
-	if err != nil {
+	switch {
+	case errs.KindOf(err) == errs.UnavailableKind:
+		outcome = "shed"
+	case err != nil:
 		outcome = "refused"
 	}
 	s.received.Inc(outcome)
@@ -92,6 +98,9 @@ func (s *Server) take(w http.ResponseWriter, req *http.Request) error {
 			return err
 		}
 	}
+	if err := s.shed(ctx, w, by.id); err != nil {
+		return err
+	}
 	err = s.DB.Write(ctx, func(tx *db.Tx) error {
 		return s.Jobs.Emit(ctx, tx, Received{ActorID: by.id, Body: string(body), Key: activityKey(o, actor, body), Host: ap.HostOf(actor)})
 	})
@@ -100,6 +109,23 @@ func (s *Server) take(w http.ResponseWriter, req *http.Request) error {
 	}
 	s.mark(ctx, "signature", seen, httpsig.Window+httpsig.Skew)
 	return nil
+}
+
+// Retry-After of an activity that is refused under pressure, in seconds, spread so that not all come again at once.
+const minShed, maxShed = 300, 900
+
+// shed refuses, while far more comes in than can be performed, what is sent by those whom nobody here follows. It comes again: nothing is
+// refused that was accepted (requirement A3).
+func (s *Server) shed(ctx context.Context, w http.ResponseWriter, by accounts.ID) error {
+	if s.Jobs.Pressure() < jobs.Flooded {
+		return nil
+	}
+	followed, err := s.Relations.HasLocalFollower(ctx, s.DB, by)
+	if err != nil || followed {
+		return err
+	}
+	w.Header().Set("Retry-After", strconv.Itoa(minShed+rand.IntN(maxShed-minShed))) //nolint:gosec // jitter, no secret
+	return errs.New(errs.UnavailableKind, "This server has more to do than it can, try again later")
 }
 
 // readBody reads at most what a document may be, and only of the media types that documents have.

@@ -20,7 +20,7 @@ type gauges struct {
 	seconds, waits                                       *metric.Histogram
 	runs, failures, statements, abandonments, overBudget *metric.Counter
 	waiting, oldest, dead, running, slots                *metric.Gauge
-	abandoned, missed                                    *metric.Gauge
+	abandoned, missed, pressure                          *metric.Gauge
 }
 
 func newGauges(m *metric.Registry) *gauges {
@@ -38,6 +38,7 @@ func newGauges(m *metric.Registry) *gauges {
 		running:      m.Gauge("jobs_running", "Jobs that run in this process, by queue.", "queue"),
 		slots:        m.Gauge("jobs_slots", "How many jobs may run at once in this process."),
 		abandoned:    m.Gauge("jobs_abandoned", "Jobs that ignore the end of their time and run on without a slot in this process."),
+		pressure:     m.Gauge("jobs_pressure", "What is shed: 0 nothing, 1 pull waits, 2 activities of those whom nobody here follows are refused for now."),
 		missed:       m.Gauge("jobs_recurring_missed", "1 for recurring work that has not succeeded for two periods, by name.", "name"),
 	}
 }

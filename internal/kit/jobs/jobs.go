@@ -135,6 +135,8 @@ type Jobs struct {
 	entries map[string]string // the entry of the schedule by the reaction that does its work
 	counts  counts
 	gauges  *gauges
+	// pressure is the Pressure in force.
+	pressure atomic.Int32
 
 	mu      sync.Mutex
 	waiting map[chan struct{}]bool

@@ -30,6 +30,8 @@ type turn struct {
 	slots, free int
 	running     map[Queue]int
 	ready       map[Queue]bool
+	// spare says that queue pull gets only what nobody else wants, and its turn when it starves (A3).
+	spare bool
 }
 
 // quota is how many jobs of a queue are to be taken.
@@ -86,6 +88,16 @@ func (p *picker) refund(q Queue, n int) {
 
 // next picks the queue for one slot.
 func (p *picker) next(t turn, got map[Queue]int, free int) (best Share, ok bool) {
+	if t.spare {
+		if best, ok = p.best(t, got, free, true); ok {
+			return best, ok
+		}
+	}
+	return p.best(t, got, free, false)
+}
+
+// best is the queue that is next; with spare, pull is none unless it starves.
+func (p *picker) best(t turn, got map[Queue]int, free int, spare bool) (best Share, ok bool) {
 	var starved time.Time
 	for _, s := range p.shares {
 		if !t.ready[s.Queue] || s.Cap > 0 && t.running[s.Queue]+got[s.Queue] >= s.Cap || free <= p.kept(t, got, s.Queue) {
@@ -96,6 +108,8 @@ func (p *picker) next(t turn, got map[Queue]int, free int) (best Share, ok bool)
 			late = starved.IsZero() || since.Before(starved)
 		}
 		switch {
+		case spare && s.Queue == Pull && !late:
+			continue
 		case late:
 			starved = since
 		case ok && (p.strict || !starved.IsZero() || p.times[s.Queue] >= p.times[best.Queue]):

@@ -294,7 +294,7 @@ func (w *worker) turn(claim bool) (t turn, pending int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.claiming = claim
-	t = turn{now: w.Clock.Now(), slots: w.slots, free: min(w.slots-w.busy, claimAtOnce), running: map[Queue]int{}}
+	t = turn{now: w.Clock.Now(), spare: w.Pressure() > Calm, slots: w.slots, free: min(w.slots-w.busy, claimAtOnce), running: map[Queue]int{}}
 	for q, n := range w.running {
 		t.running[q] = n
 	}
