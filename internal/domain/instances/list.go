@@ -48,8 +48,10 @@ func (s *Service) Waiting(ctx context.Context, q db.Q, domains []string) (map[st
 	return out, nil
 }
 
-// Ahead is a delivery to a host that was written before another one and is not over.
-type Ahead struct {
+// Pending is a delivery to a host that is not over.
+type Pending struct {
+	// ID is greater for what was written later, as far as the clocks of processes agree.
+	ID     int64
 	Domain string
 	// Rest is how its arguments go on after the prefix.
 	Rest string
@@ -61,24 +63,23 @@ type Ahead struct {
 }
 
 const (
-	// maxAhead bounds how many deliveries to a host are read that are not over; one is enough to wait for.
-	maxAhead = 20
+	// maxPending bounds how many deliveries to a host about one thing are read; one is enough to wait for.
+	maxPending = 20
 	// maxRest is enough for a verb and an address.
 	maxRest = 100 + weburl.MaxLen
 )
 
-// Ahead lists deliveries to some hosts whose arguments begin with a prefix and which were written before an id was made.
-func (s *Service) Ahead(ctx context.Context, q db.Q, domains []string, prefix string, before int64) ([]Ahead, error) {
+// Pending lists deliveries to some hosts whose arguments begin with a prefix.
+func (s *Service) Pending(ctx context.Context, q db.Q, domains []string, prefix string) ([]Pending, error) {
 	length := utf8.RuneCountInString(prefix) // as SQL counts it
-	list, err := db.All(ctx, q, func(r db.Row) (Ahead, error) {
-		var a Ahead
-		var id int64
-		err := r.Scan(&a.Domain, &a.Rest, &a.Running, &a.Attempts, &id)
-		a.WrittenAt = ids.Time(id)
-		return a, err
-	}, `SELECT lane, substr(args, $1, $7), state = 1, attempt, id FROM jobs
-WHERE lane = ANY($2) AND lane <> '' AND state <> 2 AND queue = 'push' AND id < $3 AND substr(args, 1, $4) = $5 ORDER BY id LIMIT $6`,
-		length+1, db.Texts(domains), before, length, prefix, maxAhead*len(domains), maxRest)
+	list, err := db.All(ctx, q, func(r db.Row) (Pending, error) {
+		var p Pending
+		err := r.Scan(&p.Domain, &p.Rest, &p.Running, &p.Attempts, &p.ID)
+		p.WrittenAt = ids.Time(p.ID)
+		return p, err
+	}, `SELECT lane, substr(args, $1, $6), state = 1, attempt, id FROM jobs
+WHERE lane = ANY($2) AND lane <> '' AND state <> 2 AND queue = 'push' AND substr(args, 1, $3) = $4 ORDER BY id LIMIT $5`,
+		length+1, db.Texts(domains), length, prefix, maxPending*len(domains), maxRest)
 	if err != nil {
 		return nil, fmt.Errorf("looking for earlier deliveries: %w", err)
 	}

@@ -73,6 +73,15 @@ func (s *Service) Any(ctx context.Context, q db.Q, id ID) (*Status, error) {
 	return scan(q.QueryRow(ctx, "SELECT "+columns+" FROM statuses s WHERE s.id = $1", id))
 }
 
+// Stands reports whether a post is still there as it was read. Until the transaction ends nobody edits or deletes it.
+func (s *Service) Stands(ctx context.Context, tx *db.Tx, st *Status) (bool, error) {
+	edited, err := db.Value[int64](ctx, tx, "SELECT edited_at FROM statuses WHERE id = $1 AND deleted_at = 0"+tx.ForUpdate(), st.ID)
+	if errs.IsNotFound(err) {
+		return false, nil
+	}
+	return edited == db.Ms(st.EditedAt), err
+}
+
 // ByURI finds a post by its ActivityPub id, whoever may see it; deleted ones are errs.NotFound.
 func (s *Service) ByURI(ctx context.Context, q db.Q, uri string) (*Status, error) {
 	return scan(q.QueryRow(ctx, "SELECT "+columns+" FROM statuses s WHERE s.uri = $1 AND s.deleted_at = 0", uri))

@@ -2,6 +2,7 @@ package activitypub
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -38,6 +39,25 @@ func (s *Server) fanOut(ctx context.Context, from *accounts.Account, doc any, in
 	return s.fanOutAnd(ctx, from, []any{doc}, inboxes, nil)
 }
 
+// errOutdated says that a post was edited or deleted while what is said of it was written.
+var errOutdated = errors.New("the post has changed meanwhile")
+
+// fanOutPost is fanOut of what is said of a post as it was read. If it was edited or deleted since, it is read again: otherwise old
+// words could be written after, and be sent after, the new ones.
+func (s *Server) fanOutPost(ctx context.Context, p *post, doc any, inboxes []string) error {
+	err := s.fanOutAnd(ctx, p.author, []any{doc}, inboxes, func(tx *db.Tx) error {
+		stands, err := s.Statuses.Stands(ctx, tx, p.status)
+		if err == nil && !stands {
+			err = errOutdated
+		}
+		return err
+	})
+	if errors.Is(err, errOutdated) {
+		return jobs.Later(0, err)
+	}
+	return err
+}
+
 func (s *Server) fanOutAll(ctx context.Context, from *accounts.Account, docs []any, inboxes []string) error {
 	return s.fanOutAnd(ctx, from, docs, inboxes, nil)
 }
@@ -52,7 +72,7 @@ func (s *Server) fanOutAnd(ctx context.Context, from *accounts.Account, docs []a
 			return jobs.Dead(err)
 		}
 		about := subjectOf(doc)
-		open, err := s.open(ctx, about, s.deliverable(inboxes), seq)
+		open, err := s.open(ctx, about, s.deliverable(inboxes))
 		if err != nil {
 			return err
 		}
@@ -85,7 +105,7 @@ type outlet struct {
 }
 
 // open lists the inboxes that a delivery is written for.
-func (s *Server) open(ctx context.Context, about subject, inboxes []string, seq int64) ([]outlet, error) {
+func (s *Server) open(ctx context.Context, about subject, inboxes []string) ([]outlet, error) {
 	var out []outlet
 	var held []string // hosts
 	began := time.Now()
@@ -104,7 +124,7 @@ func (s *Server) open(ctx context.Context, about subject, inboxes []string, seq 
 		}
 		out = append(out, outlet{inbox, wait})
 	}
-	unheard, err := s.unheard(ctx, about, held, inboxes, seq)
+	unheard, err := s.unheard(ctx, about, held, inboxes)
 	if err != nil || len(unheard) == 0 {
 		return out, err
 	}

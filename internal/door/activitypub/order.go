@@ -103,25 +103,47 @@ func (s *Server) place(ctx context.Context, d Delivery) (wait time.Duration, nee
 	if !d.follows() {
 		return 0, false, nil
 	}
-	earlier, err := s.Instances.Ahead(ctx, s.DB, []string{d.Host()}, d.prefix(), d.Seq)
+	earlier, err := s.Instances.Pending(ctx, s.DB, []string{d.Host()}, d.prefix())
+	earlier = slices.DeleteFunc(earlier, func(e instances.Pending) bool { return !d.after(e) })
 	switch {
 	case err != nil || len(earlier) == 0:
 		return 0, false, err
 	case !d.ends():
 		return behind(age), false, nil
-	case slices.ContainsFunc(earlier, func(e instances.Ahead) bool { return unsent(e, d.Inbox, now) }):
+	case slices.ContainsFunc(earlier, func(e instances.Pending) bool { return unsent(e, d.Inbox, now) }):
 		return 0, true, nil
 	}
 	// Of what was tried before nobody knows whether it arrived. It is not tried again, so that the deletion need not wait for it.
-	if slices.ContainsFunc(earlier, func(e instances.Ahead) bool { return e.Running || now.Sub(e.WrittenAt) <= withdrawable }) {
+	if slices.ContainsFunc(earlier, func(e instances.Pending) bool { return e.Running || now.Sub(e.WrittenAt) <= withdrawable }) {
 		return behind(age), false, nil
 	}
 	return 0, false, nil
 }
 
+// after reports whether a delivery comes after another one about its subject: what begins is first and what ends is last, whatever
+// the clocks say; in between the order in which they were written counts.
+func (d Delivery) after(e instances.Pending) bool {
+	verb, _, _ := strings.Cut(e.Rest, `"`)
+	other := subject{Verb: verb, Post: strings.HasPrefix(e.Rest, verb+`","Post":true`)}
+	if d.rank() != other.rank() {
+		return d.rank() > other.rank()
+	}
+	return e.ID < d.Seq
+}
+
+func (s subject) rank() int {
+	switch {
+	case s.begins():
+		return 0
+	case s.ends():
+		return 2
+	}
+	return 1
+}
+
 // unsent reports whether a delivery waits that its server never heard of, and that will see, when its turn comes, that its post
 // is gone. Then nobody there needs to be told that it is gone.
-func unsent(e instances.Ahead, inbox string, now time.Time) bool {
+func unsent(e instances.Pending, inbox string, now time.Time) bool {
 	if e.Running || e.Attempts > 0 || now.Sub(e.WrittenAt) <= withdrawable {
 		return false
 	}
@@ -134,17 +156,17 @@ func unsent(e instances.Ahead, inbox string, now time.Time) bool {
 }
 
 // unheard lists which of the inboxes on some hosts never heard of what a deletion is about.
-func (s *Server) unheard(ctx context.Context, about subject, hosts, inboxes []string, seq int64) (map[string]bool, error) {
+func (s *Server) unheard(ctx context.Context, about subject, hosts, inboxes []string) (map[string]bool, error) {
 	if !about.ends() || len(hosts) == 0 {
 		return nil, nil
 	}
-	earlier, err := s.Instances.Ahead(ctx, s.DB, hosts, about.prefix(), seq)
+	earlier, err := s.Instances.Pending(ctx, s.DB, hosts, about.prefix())
 	if err != nil || len(earlier) == 0 {
 		return nil, err
 	}
 	now, out := s.Clock.Now(), map[string]bool{}
 	for _, inbox := range inboxes {
-		out[inbox] = slices.ContainsFunc(earlier, func(e instances.Ahead) bool { return unsent(e, inbox, now) })
+		out[inbox] = slices.ContainsFunc(earlier, func(e instances.Pending) bool { return unsent(e, inbox, now) })
 	}
 	return out, nil
 }
