@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net"
 	"time"
 
@@ -18,7 +19,10 @@ const (
 	// answer must not keep connections for ever.
 	statementPatience = 30 * time.Second
 	firstWait         = 20 * time.Millisecond
-	longestWait       = time.Second
+	// deadlockPause is how long, at most, one who lost a deadlock waits before the next attempt, and twice that before the one after: those who
+	// met would meet again if both began at once.
+	deadlockPause = 30 * time.Millisecond
+	longestWait   = time.Second
 )
 
 // lost reports whether err says that the server, or the way to it, was not there: out of connections, starting, stopping, or a connection that
@@ -131,7 +135,15 @@ func (d *postgresDB) write(ctx context.Context, fn func(conn) error) error {
 		unknown, err := d.writeOnce(ctx, fn)
 		var pe *pgconn.PgError
 		deadlock := errors.As(err, &pe) && (pe.Code == "40001" || pe.Code == "40P01")
-		if deadlock && attempt < maxAttempts || err != nil && !unknown && d.again(ctx, &r, err) {
+		if deadlock && attempt < maxAttempts {
+			select {
+			case <-time.After(rand.N(time.Duration(attempt) * deadlockPause)):
+				continue
+			case <-ctx.Done():
+				return err
+			}
+		}
+		if err != nil && !unknown && d.again(ctx, &r, err) {
 			continue
 		}
 		return err
