@@ -86,6 +86,7 @@ type processView struct {
 	Slots     int       `json:"slots"`
 	Running   int       `json:"running"`
 	Abandoned int       `json:"abandoned"`
+	Pool      int       `json:"pool"`
 	Started   time.Time `json:"started_at"`
 	Seen      time.Time `json:"seen_at"`
 }
@@ -107,9 +108,9 @@ func (c *processesCmd) Run(e *env) error {
 			return printJSON(e, views)
 		}
 		w := table(e.out)
-		row(w, "ID", "HOST", "PID", "ROLES", "VERSION", "SLOTS", "RUNNING", "ABANDONED", "QUEUES", "SINCE")
+		row(w, "ID", "HOST", "PID", "ROLES", "VERSION", "SLOTS", "RUNNING", "ABANDONED", "CONNECTIONS", "QUEUES", "SINCE")
 		for _, p := range views {
-			row(w, p.ID, p.Host, p.PID, p.Roles, p.Version, p.Slots, p.Running, p.Abandoned, p.Queues, moment(p.Started))
+			row(w, p.ID, p.Host, p.PID, p.Roles, p.Version, p.Slots, p.Running, p.Abandoned, p.Pool, p.Queues, moment(p.Started))
 		}
 		return w.Flush()
 	})

@@ -33,8 +33,6 @@ const (
 	// ballast counts as memory in use but is never touched, so the system gives no pages for it: while little else is in use, the
 	// collector then runs once per so many bytes of garbage and not once per four megabytes, which took a third of the CPU.
 	ballast = 32 << 20
-	// schedulerPool is all that a process needs which only emits recurring work (requirement E10).
-	schedulerPool = 2
 	// wakeChannel carries hints that there is work.
 	wakeChannel = "jobs"
 )
@@ -88,8 +86,8 @@ func openBase(ctx context.Context, c *config.Config, roles string, migrate bool)
 	if b.Secret, err = secret(c); err != nil {
 		return nil, err
 	}
-	if roles == "scheduler" {
-		c.DBPool = schedulerPool
+	if c.DBPool == 0 {
+		c.DBPool = poolFor(roles)
 	}
 	if err := b.openDB(ctx, migrate); err != nil {
 		return nil, err
@@ -112,6 +110,11 @@ func openBase(ctx context.Context, c *config.Config, roles string, migrate bool)
 			b.Log.Error("leaving the process table", "error", err)
 		}
 	})
+	if serving {
+		if err := b.ledger(ctx); err != nil {
+			return nil, err
+		}
+	}
 	b.IDs = ids.NewSource(b.Clock, b.Process.Slot)
 	b.Jobs = jobs.New(jobs.Options{DB: b.DB, IDs: b.IDs, Clock: b.Clock, Wake: b.wake, Metrics: b.Metrics})
 	b.Process.OnBeat(b.Jobs.WriteCounts)

@@ -34,7 +34,7 @@ type Config struct {
 	DatabaseURL   string `name:"database-url" env:"DATABASE_URL" group:"Storage" secret:"" placeholder:"URL" help:"postgres://… (13 or newer; PgBouncer in transaction mode works too). Empty: SQLite in GOMPH_DATA."`
 	ReplicaURL    string `name:"database-replica-url" env:"DATABASE_REPLICA_URL,REPLICA_DATABASE_URL" group:"Storage" secret:"" placeholder:"URL" help:"A PostgreSQL replica that is read from."`
 	DirectURL     string `name:"database-direct-url" env:"GOMPH_DATABASE_DIRECT_URL" group:"Storage" secret:"" placeholder:"URL" help:"Where migrations connect, past a pooler. Default: DATABASE_URL."`
-	DBPool        int    `name:"db-pool" env:"DB_POOL" group:"Storage" default:"30" placeholder:"N" help:"The most database connections of this process. It does not limit how much runs at once."`
+	DBPool        int    `name:"db-pool" env:"DB_POOL" group:"Storage" default:"0" placeholder:"N" help:"The most database connections of this process; it does not limit how much runs at once. All processes together stay below what the database allows. Default: by the process's roles, at most 30."`
 	PreparedStmts string `name:"prepared-statements" env:"PREPARED_STATEMENTS" group:"Storage" enum:",true,false" default:"" placeholder:"BOOL" help:"false keeps named prepared statements off. A pooler in between is noticed without this."`
 	DBHost        string `name:"db-host" env:"DB_HOST" group:"Mastodon's way to name a database" placeholder:"HOST" help:"With DB_NAME, DB_USER, DB_PASS, DB_PORT, DB_SSLMODE: what DATABASE_URL says in one."`
 	DBPort        string `name:"db-port" env:"DB_PORT" group:"Mastodon's way to name a database" placeholder:"PORT" help:"See DB_HOST."`
@@ -102,8 +102,8 @@ func (c *Config) Check(onlyStreaming bool) error {
 	if c.MaxRequests < 0 || c.MaxRequests > 100_000 {
 		return fmt.Errorf("GOMPH_MAX_REQUESTS must be from 1 to 100000, or 0 for the default, not %d", c.MaxRequests)
 	}
-	if c.DBPool < 2 || c.DBPool > 1000 {
-		return fmt.Errorf("DB_POOL must be from 2 to 1000, not %d", c.DBPool)
+	if c.DBPool != 0 && (c.DBPool < 2 || c.DBPool > 1000) {
+		return fmt.Errorf("DB_POOL must be from 2 to 1000, or 0 for the default, not %d", c.DBPool)
 	}
 	if c.DatabaseURL == "" && c.DBName != "" {
 		c.DatabaseURL = c.mastodonDatabase()

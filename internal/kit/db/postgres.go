@@ -21,11 +21,13 @@ const (
 
 // postgresDB is a pool that reads and a pool that writes.
 type postgresDB struct {
-	texts       texts
-	read, wr    *pgxpool.Pool
-	pooled      bool
-	onRetry     func()
-	readSession bool // the server itself refuses writes on the reading pool
+	texts    texts
+	read, wr *pgxpool.Pool
+	// readCfg and writeCfg are what the pools are opened by.
+	readCfg, writeCfg *pgxpool.Config
+	pooled            bool
+	onRetry           func()
+	readSession       bool // the server itself refuses writes on the reading pool
 }
 
 func openPostgres(ctx context.Context, o Options) (*postgresDB, error) {
@@ -40,21 +42,14 @@ func openPostgres(ctx context.Context, o Options) (*postgresDB, error) {
 	if d.pooled, err = behindPooler(ctx, cfg.ConnConfig.Copy()); err != nil {
 		return nil, err
 	}
-	reads := max(1, o.Pool/2)
-	writes := max(1, o.Pool-reads)
-	if d.wr, err = newPool(ctx, cfg, writes, d.pooled || o.NoPreparedStatements); err != nil {
-		return nil, err
-	}
 	rcfg := cfg.Copy()
 	if o.ReplicaURL != "" {
 		if rcfg, err = pgxpool.ParseConfig(o.ReplicaURL); err != nil {
-			d.wr.Close()
 			return nil, fmt.Errorf("reading the replica's address: %w", err)
 		}
 	}
 	rpooled, err := behindPooler(ctx, rcfg.ConnConfig.Copy())
 	if err != nil {
-		d.wr.Close()
 		return nil, err
 	}
 	if !rpooled {
@@ -62,11 +57,23 @@ func openPostgres(ctx context.Context, o Options) (*postgresDB, error) {
 		rcfg.ConnConfig.RuntimeParams["default_transaction_read_only"] = "on"
 		d.readSession = true
 	}
-	if d.read, err = newPool(ctx, rcfg, reads, rpooled || o.NoPreparedStatements); err != nil {
-		d.wr.Close()
+	d.readCfg, d.writeCfg = unnamed(rcfg, rpooled || o.NoPreparedStatements), unnamed(cfg, d.pooled || o.NoPreparedStatements)
+	if err := d.openPools(ctx, o.Pool); err != nil {
 		return nil, err
 	}
 	return d, nil
+}
+
+// openPools opens the pools, half of the connections for each.
+func (d *postgresDB) openPools(ctx context.Context, size int) (err error) {
+	reads := max(1, size/2)
+	if d.wr, err = newPool(ctx, d.writeCfg, max(1, size-reads)); err != nil {
+		return err
+	}
+	if d.read, err = newPool(ctx, d.readCfg, reads); err != nil {
+		d.wr.Close()
+	}
+	return err
 }
 
 // behindPooler finds out whether a transaction pooler stands between: the process id in the greeting is then not the one of
@@ -85,17 +92,22 @@ func behindPooler(ctx context.Context, cfg *pgx.ConnConfig) (bool, error) {
 	return pid != c.PgConn().PID(), nil
 }
 
-func newPool(ctx context.Context, cfg *pgxpool.Config, size int, unnamed bool) (*pgxpool.Pool, error) {
+// unnamed keeps named prepared statements off, if asked to.
+func unnamed(cfg *pgxpool.Config, off bool) *pgxpool.Config {
+	if off {
+		cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
+		cfg.ConnConfig.StatementCacheCapacity = 0
+		cfg.ConnConfig.DescriptionCacheCapacity = 0
+	}
+	return cfg
+}
+
+func newPool(ctx context.Context, cfg *pgxpool.Config, size int) (*pgxpool.Pool, error) {
 	cfg = cfg.Copy()
 	cfg.MaxConns = int32(size) //nolint:gosec // bounded by the setting's range
 	cfg.MinConns = 0
 	cfg.MaxConnIdleTime = idleTime
 	cfg.HealthCheckPeriod = 30 * time.Second
-	if unnamed {
-		cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
-		cfg.ConnConfig.StatementCacheCapacity = 0
-		cfg.ConnConfig.DescriptionCacheCapacity = 0
-	}
 	return pgxpool.NewWithConfig(ctx, cfg)
 }
 

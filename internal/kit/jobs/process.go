@@ -36,6 +36,8 @@ type Process struct {
 	info  ProcessInfo
 	// seen is when the others last had a sign of life, in milliseconds.
 	seen atomic.Int64
+	// pool is how many connections this process promised not to exceed.
+	pool atomic.Int64
 
 	mu sync.Mutex
 	// failing is since when beats fail, back when they worked again after they had failed for some time.
@@ -115,8 +117,8 @@ func Join(ctx context.Context, d *db.DB, c clock.Clock, info ProcessInfo) (*Proc
 }
 
 func (p *Process) enter(ctx context.Context, tx *db.Tx, now time.Time) error {
-	_, err := tx.Exec(ctx, "INSERT INTO processes (id, slot, host, pid, roles, version, started_at, seen_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-		p.ID, p.Slot, p.info.Host, p.info.PID, p.info.Roles, p.info.Version, db.Ms(now), db.Ms(now))
+	_, err := tx.Exec(ctx, "INSERT INTO processes (id, slot, host, pid, roles, version, started_at, seen_at, pool) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+		p.ID, p.Slot, p.info.Host, p.info.PID, p.info.Roles, p.info.Version, db.Ms(now), db.Ms(now), p.pool.Load())
 	return err
 }
 
@@ -220,6 +222,21 @@ func (p *Process) beat(ctx context.Context, now time.Time, load Load, also []fun
 	})
 }
 
+// Promise enters how many connections to the database this process opens at most, and gives what the others alive promised.
+func (p *Process) Promise(ctx context.Context, pool int) (others int, err error) {
+	p.pool.Store(int64(pool))
+	err = p.db.Write(ctx, func(tx *db.Tx) error {
+		_, err := tx.Exec(ctx, "UPDATE processes SET pool = $1 WHERE id = $2", pool, p.ID)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("entering the size of the pool: %w", err)
+	}
+	// In a statement of its own: of two that enter at once, one at least sees the other.
+	n, err := db.Value[int64](ctx, p.db, "SELECT CAST(COALESCE(SUM(pool), 0) AS BIGINT) FROM processes WHERE id <> $1 AND seen_at >= $2", p.ID, db.Ms(p.clock.Now().Add(-deadAfter)))
+	return int(n), err
+}
+
 // Leave takes the process out: its slot is free and its jobs, if any are left, run elsewhere at once.
 func (p *Process) Leave(ctx context.Context) error {
 	p.mu.Lock()
@@ -271,16 +288,18 @@ type ProcessView struct {
 	PID                       int
 	Roles, Version, Queues    string
 	Slots, Running, Abandoned int
-	Started, Seen             time.Time
+	// Pool is how many connections to the database it opens at most.
+	Pool          int
+	Started, Seen time.Time
 }
 
 // Processes lists the processes that showed a sign of life of late.
 func (j *Jobs) Processes(ctx context.Context) ([]ProcessView, error) {
 	return db.All(ctx, j.DB, func(r db.Row) (v ProcessView, err error) {
 		var started, seen int64
-		err = r.Scan(&v.ID, &v.Host, &v.PID, &v.Roles, &v.Version, &v.Queues, &v.Slots, &v.Running, &v.Abandoned, &started, &seen)
+		err = r.Scan(&v.ID, &v.Host, &v.PID, &v.Roles, &v.Version, &v.Queues, &v.Slots, &v.Running, &v.Abandoned, &v.Pool, &started, &seen)
 		v.Started, v.Seen = db.At(started), db.At(seen)
 		return v, err
-	}, "SELECT id, host, pid, roles, version, queues, slots, running, abandoned, started_at, seen_at FROM processes WHERE seen_at >= $1 ORDER BY host, pid, id",
+	}, "SELECT id, host, pid, roles, version, queues, slots, running, abandoned, pool, started_at, seen_at FROM processes WHERE seen_at >= $1 ORDER BY host, pid, id",
 		db.Ms(j.Clock.Now().Add(-deadAfter)))
 }
