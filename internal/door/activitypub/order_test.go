@@ -31,7 +31,7 @@ func (r *reader) take(w http.ResponseWriter, req *http.Request, d doc) {
 	r.mu.Lock()
 	fails, taken := r.rand.IntN(100) < r.fails, r.rand.IntN(2) == 0
 	how := r.rand.IntN(4)
-	if !fails || taken {
+	if !fails || taken && how != 1 { // who says that it was too much has not taken it
 		r.perform(d)
 	}
 	r.mu.Unlock()

@@ -160,7 +160,7 @@ func (s *Server) pushed(ctx context.Context, host string, err error, probe, hurr
 	if noted != nil {
 		return fmt.Errorf("noting a failure: %w", noted)
 	}
-	if wait > 0 {
+	if kind == fetch.KindLimited { // it was not taken, so that this was no attempt; anything else may have been
 		return jobs.Later(wait+rand.N(wait/4), err)
 	}
 	return err
