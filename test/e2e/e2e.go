@@ -25,7 +25,8 @@ type Layout int
 const (
 	// One is a single process on SQLite and files, with nothing else.
 	One Layout = iota
-	// Five is web, streaming, two workers and the scheduler as processes of their own, on PostgreSQL through PgBouncer and on Redis, behind a proxy.
+	// Five is web, streaming, two workers and the scheduler as processes of their own, on PostgreSQL through PgBouncer and on Redis over TLS, behind a
+	// proxy.
 	Five
 )
 
@@ -109,7 +110,7 @@ func prepare(t testing.TB, layout Layout, binary string, options ...Option) *Ser
 // five lays out the processes and what they run on.
 func (s *Server) five() {
 	s.t.Helper()
-	s.DatabaseURL, s.RedisURL = services.Postgres(s.t), services.Redis(s.t)
+	s.DatabaseURL, s.RedisURL = services.Postgres(s.t), services.RedisTLS(s.t)
 	s.env = append(s.env,
 		"DATABASE_URL="+services.PgBouncer(s.t, s.DatabaseURL), "REDIS_URL="+s.RedisURL,
 		"STREAMING_API_BASE_URL=ws://"+s.Domain, "TRUSTED_PROXY_IP=127.0.0.1/32",

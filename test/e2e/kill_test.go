@@ -16,8 +16,8 @@ import (
 const (
 	// localFollowers is how many people of the same server read each post at home.
 	localFollowers = 200
-	// kills is how often processes are killed; each kind has its turn twice.
-	kills = 10
+	// kills is how often processes are killed; each kind has its turn four times.
+	kills = 20
 	// mostBetween is the largest number of acknowledgements between two kills.
 	mostBetween = 10
 	// retryEvery is the pause before something is sent again that was not acknowledged.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/url"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -28,14 +29,42 @@ func Redis(t testing.TB) string {
 	return ""
 }
 
-func startRedis(t testing.TB, program string) (string, error) {
+// RedisTLS is Redis as an admin has it on another host: over TLS only, whose certificate an authority of its own signed, and with a user who
+// may do no more than what a server needs (requirement E19).
+func RedisTLS(t testing.TB) string {
+	t.Helper()
+	program := need(t, "redis-server")
+	dir := t.TempDir()
+	authority := NewAuthority(t, dir, "ca")
+	authority.Issue(t, "server", "127.0.0.1")
+	file := func(name string) string { return filepath.Join(dir, name+".pem") }
+	var failure error
+	for range startTries {
+		tlsPort, err := freePort()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, failure = startRedis(t, program, "--tls-port", strconv.Itoa(tlsPort), "--tls-cert-file", file("server"), "--tls-key-file", file("server.key"),
+			"--tls-ca-cert-file", file("ca"), "--tls-auth-clients", "no",
+			"--user", "gomph", "on", ">a word", "~gomph:*", "&gomph:*", "+@all", "-@admin", "-@dangerous", "+info")
+		if failure == nil {
+			query := url.Values{"ca": {file("ca")}}
+			return fmt.Sprintf("rediss://gomph:a%%20word@127.0.0.1:%d/0?%s", tlsPort, query.Encode())
+		}
+	}
+	t.Fatal(failure)
+	return ""
+}
+
+func startRedis(t testing.TB, program string, more ...string) (string, error) {
 	t.Helper()
 	port, err := freePort()
 	if err != nil {
 		return "", err
 	}
 	dir := t.TempDir()
-	running, err := startProcess(dir, nil, program, "--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--save", "", "--appendonly", "no", "--dir", dir)
+	args := []string{"--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--save", "", "--appendonly", "no", "--dir", dir}
+	running, err := startProcess(dir, nil, program, append(args, more...)...)
 	if err != nil {
 		return "", err
 	}
