@@ -80,10 +80,6 @@ func (s *Server) send(ctx context.Context, d Delivery, host string, probe bool) 
 	if err != nil {
 		return dropped(err)
 	}
-	sign, err := s.signAs(ctx, from)
-	if err != nil {
-		return err
-	}
 	sending, end, ok := s.patience.begin(ctx, host, probe)
 	if !ok {
 		s.delivered.Inc("held", "crowd")
@@ -95,9 +91,9 @@ func (s *Server) send(ctx context.Context, d Delivery, host string, probe bool) 
 			return laterOr(held, err)
 		}
 	}
-	_, err = s.Fetch.Do(sending, fetch.Request{
+	_, err = s.ask(sending, from, fetch.Request{
 		Method: http.MethodPost, URL: d.Inbox, Body: []byte(d.Body), Header: http.Header{"Content-Type": {ap.ContentType}},
-		Sign: sign, Timeout: s.PushTimeout, Redirects: -1, Insist: true,
+		Timeout: s.PushTimeout, Redirects: -1, Insist: true,
 	})
 	hurried := errors.Is(context.Cause(sending), errHurried)
 	end(err == nil || fetch.StatusOf(err) != 0)
