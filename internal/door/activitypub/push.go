@@ -80,6 +80,10 @@ func (s *Server) send(ctx context.Context, d Delivery, host string, probe bool) 
 	if err != nil {
 		return dropped(err)
 	}
+	body, err := s.sealed(ctx, d, from)
+	if err != nil {
+		return err
+	}
 	sending, end, ok := s.patience.begin(ctx, host, probe)
 	if !ok {
 		s.delivered.Inc("held", "crowd")
@@ -92,7 +96,7 @@ func (s *Server) send(ctx context.Context, d Delivery, host string, probe bool) 
 		}
 	}
 	_, err = s.ask(sending, from, fetch.Request{
-		Method: http.MethodPost, URL: d.Inbox, Body: []byte(d.Body), Header: http.Header{"Content-Type": {ap.ContentType}},
+		Method: http.MethodPost, URL: d.Inbox, Body: body, Header: http.Header{"Content-Type": {ap.ContentType}},
 		Timeout: s.PushTimeout, Redirects: -1, Insist: true,
 	})
 	hurried := errors.Is(context.Cause(sending), errHurried)
