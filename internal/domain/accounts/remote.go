@@ -17,6 +17,8 @@ type Remote struct {
 	Account
 	// MovedToURI is the actor that this one moved to; it is linked when it is known here.
 	MovedToURI string
+	// Keys are those that the actor lists besides PublicKey, as PEM.
+	Keys []Key
 }
 
 // Upsert enters an actor, or brings a known one up to date. The id of an actor never changes hands: a handle that belongs to
@@ -121,6 +123,9 @@ func (s *Service) updateRemote(ctx context.Context, tx *db.Tx, id ID, r Remote, 
 		r.Avatar, r.AvatarDescription, r.Header, r.HeaderDescription, r.Locked, r.Discoverable, r.Indexable, r.HideCollections, r.Memorial,
 		moved, list(r.AlsoKnownAs), list(r.AttributionDomains), db.Ms(now), id)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.replaceKeys(ctx, tx, id, r.Keys); err != nil {
 		return nil, err
 	}
 	return s.ByID(ctx, tx, id)

@@ -42,11 +42,17 @@ type Service struct {
 	clock  clock.Clock
 	lanes  Lanes
 	mirror mirror
+	// limited is limited federation mode; see Limited.
+	limited bool
 }
 
 // New makes the service.
-func New(d *db.DB, c clock.Clock, l Lanes) *Service {
-	return &Service{db: d, clock: c, lanes: l, mirror: newMirror()}
+func New(d *db.DB, c clock.Clock, l Lanes, options ...Option) *Service {
+	s := &Service{db: d, clock: c, lanes: l, mirror: newMirror()}
+	for _, o := range options {
+		o(s)
+	}
+	return s
 }
 
 // parents lists a domain and the domains above it: a block holds for all subdomains. A port, as used in tests, is dropped
@@ -76,6 +82,9 @@ func (s *Service) BlockOf(ctx context.Context, q db.Q, domain string) (Block, er
 		return Block{}, fmt.Errorf("looking for blocks of %s: %w", domain, err)
 	}
 	var out Block
+	if out, err = s.limits(ctx, q, domain); err != nil {
+		return out, err
+	}
 	for _, b := range blocks {
 		if rank(b.Severity) > rank(out.Severity) {
 			out.Domain, out.Severity, out.PublicComment = b.Domain, b.Severity, b.PublicComment
@@ -84,6 +93,15 @@ func (s *Service) BlockOf(ctx context.Context, q db.Q, domain string) (Block, er
 		out.RejectReports = out.RejectReports || b.RejectReports
 	}
 	return out, nil
+}
+
+// limits is what limited federation mode decides about a domain.
+func (s *Service) limits(ctx context.Context, q db.Q, domain string) (Block, error) {
+	out, err := s.shutOut(ctx, q, domain)
+	if err != nil || !out {
+		return Block{}, err
+	}
+	return Block{Domain: domain, Severity: Suspend, RejectMedia: true, RejectReports: true}, nil
 }
 
 func rank(severity string) int {

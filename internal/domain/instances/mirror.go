@@ -36,6 +36,8 @@ type mirror struct {
 	read      time.Time
 	hosts     map[string]*entry
 	suspended map[string]bool
+	// allowed is read in limited federation mode alone; rfc9421 are the hosts that want signatures of that kind.
+	allowed, rfc9421 map[string]bool
 	// heard is when a host that is well last took a delivery, which is written down once it fails.
 	heard map[string]time.Time
 }
@@ -47,7 +49,7 @@ type entry struct {
 }
 
 func newMirror() mirror {
-	return mirror{hosts: map[string]*entry{}, suspended: map[string]bool{}, heard: map[string]time.Time{}}
+	return mirror{hosts: map[string]*entry{}, suspended: map[string]bool{}, allowed: map[string]bool{}, rfc9421: map[string]bool{}, heard: map[string]time.Time{}}
 }
 
 // forget makes the next look read everything.
@@ -86,17 +88,18 @@ func (e *entry) spread() time.Duration {
 	return rand.N(min(max(time.Duration(e.held)*heldGap, minSpread), maxSpread))
 }
 
-// isSuspended reports whether a domain, or one above it, is shut out; mu is held.
-func (m *mirror) isSuspended(domain string) bool {
-	if len(m.suspended) == 0 {
+// isSuspended reports whether a domain, or one above it, is shut out, or in limited federation mode not let in; mu is held.
+func (m *mirror) isSuspended(domain string, limited bool) bool {
+	if len(m.suspended) == 0 && !limited {
 		return false
 	}
 	for _, d := range parents(domain) {
 		if m.suspended[d] {
 			return true
 		}
+		limited = limited && !m.allowed[d]
 	}
-	return false
+	return limited
 }
 
 // fresh brings the copy up to date if need be; mu is held. Others wait for the one who asks.
@@ -137,8 +140,22 @@ WHERE failures <> 0 OR unavailable_at <> 0 OR retry_at <> 0 OR recovered_at > $1
 	if err != nil {
 		return fmt.Errorf("reading blocks: %w", err)
 	}
+	kinds, err := s.readSignatures(ctx, now)
+	if err != nil {
+		return err
+	}
+	var allowed []string
+	if s.limited {
+		if allowed, err = s.Allows(ctx, s.db); err != nil {
+			return fmt.Errorf("reading allowed domains: %w", err)
+		}
+	}
 	m := &s.mirror
 	before := m.hosts
+	m.rfc9421, m.allowed = kinds, make(map[string]bool, len(allowed))
+	for _, domain := range allowed {
+		m.allowed[domain] = true
+	}
 	m.hosts, m.suspended = make(map[string]*entry, len(hosts)), make(map[string]bool, len(blocks))
 	for _, h := range hosts {
 		m.put(h, now)

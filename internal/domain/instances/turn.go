@@ -51,7 +51,7 @@ func (s *Service) Turn(ctx context.Context, domain string, since time.Time) (Tur
 func (s *Service) turn(domain string) Turn {
 	e := s.mirror.hosts[domain]
 	switch {
-	case s.mirror.isSuspended(domain), e != nil && !e.UnavailableAt.IsZero():
+	case s.mirror.isSuspended(domain, s.limited), e != nil && !e.UnavailableAt.IsZero():
 		return Barred
 	case e == nil || !e.Open():
 		return Free

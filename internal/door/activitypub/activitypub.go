@@ -42,6 +42,8 @@ type Deps struct {
 	About func(ctx context.Context) (About, error)
 	// PushTimeout is how long an inbox has to answer; 0 is Mastodon's limit.
 	PushTimeout time.Duration
+	// SignedFetch shows documents only to those who sign that they ask (AUTHORIZED_FETCH).
+	SignedFetch bool
 	// Version is the software's.
 	Version string
 }
@@ -55,6 +57,7 @@ type Server struct {
 
 	received, performed, delivered, probes *metric.Counter
 	patience                               *patience
+	seals                                  seals
 }
 
 // New makes the door.

@@ -24,6 +24,8 @@ type Delivery struct {
 	FromID accounts.ID
 	Body   string
 	At     time.Time
+	// Public documents are signed in themselves when they are sent (see sealed).
+	Public bool `json:",omitzero"`
 }
 
 // Kind names the command.
@@ -77,7 +79,7 @@ func (s *Server) fanOutAnd(ctx context.Context, from *accounts.Account, docs []a
 			return err
 		}
 		for _, o := range open {
-			later[o.wait] = append(later[o.wait], Delivery{subject: about, Seq: seq, FromID: from.ID, Inbox: o.inbox, Body: string(body), At: now})
+			later[o.wait] = append(later[o.wait], Delivery{subject: about, Seq: seq, FromID: from.ID, Inbox: o.inbox, Body: string(body), At: now, Public: isPublic(doc)})
 		}
 	}
 	return s.DB.Write(ctx, func(tx *db.Tx) error {

@@ -82,11 +82,7 @@ func (r *Resolver) get(ctx context.Context, uri, accept string) (*fetch.Response
 	if err != nil {
 		return nil, err
 	}
-	sign, err := r.signAs(ctx, me)
-	if err != nil {
-		return nil, err
-	}
-	res, err := r.Fetch.Do(ctx, fetch.Request{URL: uri, Header: http.Header{"Accept": {accept}}, Sign: sign, Timeout: fetchTimeout, MaxBody: ap.MaxDocument})
+	res, err := r.ask(ctx, me, fetch.Request{URL: uri, Header: http.Header{"Accept": {accept}}, Timeout: fetchTimeout, MaxBody: ap.MaxDocument})
 	if err != nil {
 		return nil, fetchError(uri, err)
 	}

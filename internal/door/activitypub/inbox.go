@@ -70,18 +70,26 @@ func (s *Server) take(w http.ResponseWriter, req *http.Request) error {
 		return err
 	}
 	actor := o.IDOf("actor")
-	if err := checkIDs(o, actor, sig.KeyID); err != nil {
+	if err := checkIDs(o, actor); err != nil {
 		return err
+	}
+	if !ap.SameHost(sig.KeyID, actor) && !carriesSignature(o) {
+		return errs.New(errs.UnauthorizedKind, "The key is not the actor's")
 	}
 	// A signature that was taken before is a captured request sent again (SIG-10). The mark lives as long as the signature.
 	seen := req.Header.Get("Signature")
 	if s.marked(ctx, "signature", seen) {
 		return nil
 	}
-	if err := s.mayAsk(ctx, actor); errs.KindOf(err) == errs.Internal && err != nil {
-		return err
-	} else if err != nil {
-		return errs.Wrap(errs.ForbiddenKind, err, "Activities of this actor are not taken")
+	for i, who := range []string{actor, sig.KeyID} {
+		if i == 1 && ap.SameHost(actor, who) {
+			break
+		}
+		if err := s.mayAsk(ctx, who); errs.KindOf(err) == errs.Internal && err != nil {
+			return err
+		} else if err != nil {
+			return errs.Wrap(errs.ForbiddenKind, err, "Activities of this actor are not taken")
+		}
 	}
 	if unknown, err := s.goneBeforeKnown(ctx, o, actor, sig.KeyID); err != nil || unknown {
 		return err
@@ -91,7 +99,9 @@ func (s *Server) take(w http.ResponseWriter, req *http.Request) error {
 		return err
 	}
 	if by.uri != actor {
-		return errs.New(errs.UnauthorizedKind, "The signature is not the actor's")
+		if by, body, err = s.forwarded(ctx, o, body); err != nil {
+			return err
+		}
 	}
 	if chi.URLParam(req, "name") != "" { // an inbox of one person, who may be unknown or gone
 		if _, err := s.named(req); err != nil {
@@ -148,13 +158,11 @@ func readBody(w http.ResponseWriter, req *http.Request) ([]byte, error) {
 	return body, nil
 }
 
-// checkIDs refuses an activity whose id or key is not of the actor's own host (ORG-12, SIG-02), before anything is asked or written.
-func checkIDs(o *ap.Object, actor, keyID string) error {
+// checkIDs refuses an activity whose id is not of the actor's own host (ORG-12), before anything is asked or written.
+func checkIDs(o *ap.Object, actor string) error {
 	switch {
 	case actor == "":
 		return errs.New(errs.MalformedKind, "The activity has no actor")
-	case !ap.SameHost(keyID, actor):
-		return errs.New(errs.UnauthorizedKind, "The key is not the actor's")
 	case o.ID != "" && (!ap.SameHost(o.ID, actor) || o.ID == actor):
 		return errs.New(errs.ForbiddenKind, "The activity's id is not the actor's to give")
 	}

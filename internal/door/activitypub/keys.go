@@ -3,7 +3,6 @@ package activitypub
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"sync"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
@@ -95,13 +94,4 @@ func (r *Resolver) signer(ctx context.Context, a *accounts.Account) (httpsig.Sig
 	}
 	r.keys.byID[a.ID] = s
 	return s, nil
-}
-
-// signAs signs outgoing requests with an account's key.
-func (r *Resolver) signAs(ctx context.Context, a *accounts.Account) (func(*http.Request, []byte) error, error) {
-	s, err := r.signer(ctx, a)
-	if err != nil {
-		return nil, err
-	}
-	return func(req *http.Request, body []byte) error { return s.Sign(req, body, r.Clock.Now()) }, nil
 }

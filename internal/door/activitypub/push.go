@@ -80,7 +80,7 @@ func (s *Server) send(ctx context.Context, d Delivery, host string, probe bool) 
 	if err != nil {
 		return dropped(err)
 	}
-	sign, err := s.signAs(ctx, from)
+	body, err := s.sealed(ctx, d, from)
 	if err != nil {
 		return err
 	}
@@ -95,9 +95,9 @@ func (s *Server) send(ctx context.Context, d Delivery, host string, probe bool) 
 			return laterOr(held, err)
 		}
 	}
-	_, err = s.Fetch.Do(sending, fetch.Request{
-		Method: http.MethodPost, URL: d.Inbox, Body: []byte(d.Body), Header: http.Header{"Content-Type": {ap.ContentType}},
-		Sign: sign, Timeout: s.PushTimeout, Redirects: -1, Insist: true,
+	_, err = s.ask(sending, from, fetch.Request{
+		Method: http.MethodPost, URL: d.Inbox, Body: body, Header: http.Header{"Content-Type": {ap.ContentType}},
+		Timeout: s.PushTimeout, Redirects: -1, Insist: true,
 	})
 	hurried := errors.Is(context.Cause(sending), errHurried)
 	end(err == nil || fetch.StatusOf(err) != 0)

@@ -49,6 +49,8 @@ type remote struct {
 	posted  []doc
 	// inbox answers deliveries instead of 202; it is called without the lock.
 	inbox func(w http.ResponseWriter, req *http.Request, d doc)
+	// gate may answer what is asked for instead, and then says false; it is called with the lock.
+	gate func(w http.ResponseWriter, req *http.Request) bool
 }
 
 func newRemote(t testing.TB) *remote {
@@ -69,6 +71,9 @@ func (r *remote) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.asked[req.URL.RequestURI()]++
+	if r.gate != nil && !r.gate(w, req) {
+		return
+	}
 	a, ok := r.answers[req.URL.RequestURI()]
 	if !ok {
 		http.NotFound(w, req)

@@ -197,6 +197,7 @@ func (r *Resolver) enter(ctx context.Context, o *ap.Object, told *accounts.Handl
 	}
 	remote := remoteActor(actor, handle)
 	remote.PublicKey, remote.PublicKeyID = usableKey(actor)
+	remote.Keys = furtherKeys(actor)
 	if r.isOurs(remote.InboxURL) {
 		remote.InboxURL, remote.SharedInboxURL = "", ""
 	}
@@ -233,6 +234,21 @@ func usableKey(actor ap.Actor) (pem, id string) {
 		return "", ""
 	}
 	return actor.PublicKeyPEM, actor.PublicKeyID
+}
+
+// furtherKeys are the Ed25519 keys that an actor lists besides.
+func furtherKeys(actor ap.Actor) []accounts.Key {
+	var list []accounts.Key
+	for _, m := range actor.Multikeys {
+		key, err := httpsig.ParseMultikey(m.Multibase)
+		if err != nil || m.ID == actor.PublicKeyID {
+			continue
+		}
+		if pem, err := httpsig.EncodePublicPEM(key); err == nil {
+			list = append(list, accounts.Key{ID: m.ID, PEM: pem})
+		}
+	}
+	return list
 }
 
 // remoteActor cleans what an actor says about itself; the key is left to the caller.

@@ -74,8 +74,6 @@ func (r *Resolver) sender(req *http.Request, sig httpsig.Parsed, body []byte) (s
 		return signatory{}, err
 	}
 	by := signatory{a.ID, a.URI}
-	if key, err := httpsig.ParsePublicPEM(a.PublicKey); err == nil && a.PublicKeyID == sig.KeyID {
-		r.trust.put(sig.KeyID, trustedKey{by, key, now.Add(trustAge)})
-	}
+	r.trust.put(sig.KeyID, trustedKey{by, a.key, now.Add(trustAge)})
 	return by, nil
 }

@@ -2,6 +2,7 @@ package activitypub
 
 import (
 	"context"
+	"crypto"
 	"net/http"
 	"strings"
 	"time"
@@ -37,51 +38,76 @@ func (r *Resolver) schemeOf() string {
 	return scheme
 }
 
-// signedBy says who made a request, from its signature over the body that was received. A key that is not known is fetched; one
-// that does not fit is fetched once more, for its owner may have changed it.
-func (r *Resolver) signedBy(req *http.Request, sig httpsig.Parsed, body []byte) (*accounts.Account, error) {
-	ctx := req.Context()
-	fits := func(a *accounts.Account) bool {
-		key, err := httpsig.ParsePublicPEM(a.PublicKey)
-		return err == nil && sig.Verify(req, body, key, r.Clock.Now()) == nil
-	}
-	known, err := r.Accounts.ByKeyID(ctx, r.DB, sig.KeyID)
+// keyed is an account and the key of it that something was signed with.
+type keyed struct {
+	*accounts.Account
+	key crypto.PublicKey
+}
+
+// signedBy says who made a request, from its signature over the body that was received.
+func (r *Resolver) signedBy(req *http.Request, sig httpsig.Parsed, body []byte) (keyed, error) {
+	return r.ownerOf(req.Context(), sig.KeyID, func(key crypto.PublicKey) bool {
+		return sig.Verify(req, body, key, r.Clock.Now()) == nil
+	})
+}
+
+// ownerOf says whose key fits. A key that is not known is fetched; one that does not fit is fetched once more, for its owner may
+// have changed it.
+func (r *Resolver) ownerOf(ctx context.Context, keyID string, fits func(crypto.PublicKey) bool) (keyed, error) {
+	known, err := r.key(ctx, keyID)
 	if err != nil && !errs.IsNotFound(err) {
-		return nil, err
+		return keyed{}, err
 	}
-	if known != nil && fits(known) {
-		return known, nil
+	if known.Account != nil {
+		if known.key != nil && fits(known.key) {
+			return known, nil
+		}
+		if known.Local() || r.Clock.Now().Sub(known.FetchedAt) < keyPause {
+			return keyed{}, errSignature()
+		}
 	}
-	if known != nil && (known.Local() || r.Clock.Now().Sub(known.FetchedAt) < keyPause) {
-		return nil, errSignature()
+	if err := r.refetchKey(ctx, keyID); err != nil {
+		return keyed{}, err
 	}
-	fresh, err := r.refetchKey(ctx, sig.KeyID)
-	if err != nil {
-		return nil, err
+	fresh, err := r.key(ctx, keyID)
+	if err != nil && !errs.IsNotFound(err) {
+		return keyed{}, err
 	}
-	if fresh.PublicKeyID != sig.KeyID || !fits(fresh) {
-		r.countKeyFailure(ctx, sig.KeyID)
-		return nil, errSignature()
+	if fresh.key == nil || !fits(fresh.key) {
+		r.countKeyFailure(ctx, keyID)
+		return keyed{}, errSignature()
 	}
 	return fresh, nil
 }
 
+// key is the account that has a key, and the key if it can be used.
+func (r *Resolver) key(ctx context.Context, keyID string) (keyed, error) {
+	a, pem, err := r.Accounts.Key(ctx, r.DB, keyID)
+	if err != nil {
+		return keyed{}, err
+	}
+	key, err := httpsig.ParsePublicPEM(pem)
+	if err != nil {
+		key = nil
+	}
+	return keyed{a, key}, nil
+}
+
 // refetchKey fetches the actor that a key belongs to, unless that was tried just now.
-func (r *Resolver) refetchKey(ctx context.Context, keyID string) (*accounts.Account, error) {
+func (r *Resolver) refetchKey(ctx context.Context, keyID string) error {
 	failures, err := r.Cache.Incr(ctx, keyOf("keyfailures", weburl.Host(keyID)), 0, keyPause)
 	if err == nil && failures >= maxKeyFailures || r.marked(ctx, "key", keyID) {
-		return nil, errSignature()
+		return errSignature()
 	}
 	r.mark(ctx, "key", keyID, keyPause)
-	a, err := r.keyOwner(ctx, keyID)
-	if err != nil {
+	if _, err := r.keyOwner(ctx, keyID); err != nil {
 		r.countKeyFailure(ctx, keyID)
 		if errs.KindOf(err) == errs.ForbiddenKind {
-			return nil, err
+			return err
 		}
-		return nil, errs.Wrap(errs.UnauthorizedKind, err, "The key of the signature cannot be fetched")
+		return errs.Wrap(errs.UnauthorizedKind, err, "The key of the signature cannot be fetched")
 	}
-	return a, nil
+	return nil
 }
 
 func (r *Resolver) countKeyFailure(ctx context.Context, keyID string) {

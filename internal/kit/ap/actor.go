@@ -25,11 +25,16 @@ type Actor struct {
 	MovedTo                                              string
 	AlsoKnownAs                                          []string
 	Fields                                               []Field
+	// Multikeys are the keys that it lists as assertionMethod, all on its own host and controlled by itself (FEP-521a).
+	Multikeys []Multikey
 	// Tags are hashtags and emoji of name and summary.
 	Tags               []Tag
 	Published          time.Time
 	AttributionDomains []string
 }
+
+// Multikey is a public key in multibase.
+type Multikey struct{ ID, Multibase string }
 
 // Field is a row of the profile; Value is HTML, not cleaned.
 type Field struct{ Name, Value string }
@@ -60,6 +65,7 @@ func ReadActor(o *Object) (Actor, error) {
 		}
 	}
 	a.PublicKeyID, a.PublicKeyPEM, a.KeyOwner = o.publicKey()
+	a.Multikeys = o.multikeys()
 	if t, ok := o.Time("published"); ok {
 		a.Published = t
 	}
@@ -86,6 +92,20 @@ func (o *Object) publicKey() (id, pem, owner string) {
 		}
 	}
 	return "", "", ""
+}
+
+func (o *Object) multikeys() []Multikey {
+	var list []Multikey
+	for _, k := range o.Objects("assertionMethod") {
+		text := k.String("publicKeyMultibase")
+		if len(list) == maxKeys {
+			break
+		}
+		if k.Is("Multikey") && SameHost(k.ID, o.ID) && k.ID != o.ID && k.IDOf("controller") == o.ID && text != "" && len(text) <= maxShort {
+			list = append(list, Multikey{k.ID, text})
+		}
+	}
+	return list
 }
 
 // picture is the address of an icon or image; of several, the first.

@@ -37,6 +37,15 @@ const (
 	FeatureQuoteAuthorizations Feature = "interactingObject"
 )
 
+// Features are all of them: together they explain every term that is read.
+var Features = []Feature{
+	FeatureSecurity, FeatureWebfinger, FeatureLocked, FeatureSensitive, FeatureHashtag, FeatureMovedTo,
+	FeatureAlsoKnownAs, FeatureEmoji, FeatureFeatured, FeaturePropertyValue, FeatureAtomURI, FeatureConversation,
+	FeatureFocalPoint, FeatureBlurhash, FeatureDiscoverable, FeatureIndexable, FeatureMemorial, FeatureVotersCount,
+	FeatureSuspended, FeatureAttributionDomains, FeatureProfileSettings, FeatureQuoteRequest, FeatureQuotes, FeatureInteractionPolicy,
+	FeatureQuoteAuthorizations,
+}
+
 // term is one entry of the inline context: a name and what it stands for, typed as an id where ID is set.
 type term struct {
 	name string

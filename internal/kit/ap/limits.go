@@ -23,6 +23,7 @@ const (
 	maxFields      = 20
 	maxAliases     = 100
 	maxDomains     = 100
+	maxKeys        = 4
 	maxOptions     = 100
 	maxReplies     = 50
 	maxLanguages   = 100

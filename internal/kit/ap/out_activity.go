@@ -1,5 +1,7 @@
 package ap
 
+import "slices"
+
 // ActivityDoc is an activity of ours. Object is an address, several, or a document of this package.
 type ActivityDoc struct {
 	ID        string   `json:"id,omitzero"`
@@ -14,6 +16,11 @@ type ActivityDoc struct {
 }
 
 func (a *ActivityDoc) features() []Feature { return featuresOf(a.Object) }
+
+// Public reports whether the activity is addressed to everybody.
+func (a *ActivityDoc) Public() bool {
+	return slices.Contains(a.To, Public) || slices.Contains(a.Cc, Public)
+}
 
 // Activity is an activity with what every one has.
 func Activity(kind, id, actor string, object any) *ActivityDoc {

@@ -2,6 +2,7 @@ package httpsig
 
 import (
 	"crypto"
+	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -144,10 +145,6 @@ func cavageNames(list string) ([]string, error) {
 func (p Parsed) covers(name string) bool { return slices.Contains(p.components, name) }
 
 func (p Parsed) verifyCavage(r *http.Request, body []byte, key crypto.PublicKey, now time.Time) error {
-	public, ok := key.(*rsa.PublicKey)
-	if !ok {
-		return refuse("The signature does not fit the type of the key")
-	}
 	if err := p.cavageStrength(r, body); err != nil {
 		return err
 	}
@@ -163,11 +160,22 @@ func (p Parsed) verifyCavage(r *http.Request, body []byte, key crypto.PublicKey,
 	if err != nil {
 		return err
 	}
-	sum := sha256.Sum256([]byte(text))
-	if rsa.VerifyPKCS1v15(public, crypto.SHA256, sum[:], p.signature) != nil {
+	if !p.cavageFits(text, key) {
 		return refuse("Verification failed for %s", p.KeyID)
 	}
 	return nil
+}
+
+// cavageFits verifies the signature by the key's own method. Ed25519 is what hs2019 means by such a key; rsa-sha256 does not.
+func (p Parsed) cavageFits(text string, key crypto.PublicKey) bool {
+	switch public := key.(type) {
+	case ed25519.PublicKey:
+		return p.algorithm == hs2019 && ed25519.Verify(public, []byte(text), p.signature)
+	case *rsa.PublicKey:
+		sum := sha256.Sum256([]byte(text))
+		return rsa.VerifyPKCS1v15(public, crypto.SHA256, sum[:], p.signature) == nil
+	}
+	return false
 }
 
 // cavageStrength checks that everything that matters is signed. Mastodon asks for the host on GET only; everybody signs it on POST too, and
