@@ -67,7 +67,7 @@ func (s *Server) sendAnnounce(ctx context.Context, id statuses.ID) error {
 	if err != nil {
 		return err
 	}
-	return s.fanOut(ctx, p.author, doc, inboxes)
+	return s.fanOutPost(ctx, p, doc, inboxes)
 }
 
 func (s *Server) undoAnnounceOf(ctx context.Context, p *post) (*ap.ActivityDoc, error) {

@@ -61,7 +61,7 @@ func (s *Server) SendCreate(ctx context.Context, e statuses.Posted) error {
 	if err != nil {
 		return err
 	}
-	return s.fanOut(ctx, p.author, ap.Create(doc), inboxes)
+	return s.fanOutPost(ctx, p, ap.Create(doc), inboxes)
 }
 
 // SendVote sends the votes of somebody here to the poll's owner, one for each choice.

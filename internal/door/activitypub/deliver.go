@@ -7,6 +7,7 @@ import (
 
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/instances"
+	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/kit/ap"
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/fetch/weburl"
@@ -23,6 +24,8 @@ type Delivery struct {
 	FromID accounts.ID
 	Body   string
 	At     time.Time
+	// Sync is what the delivery says about followers; see sync.go.
+	Sync string `json:",omitzero"`
 }
 
 // Kind names the command.
@@ -35,37 +38,61 @@ func (d Delivery) Host() string { return weburl.Host(d.Inbox) }
 // once, or none is. Nothing is written for hosts that are suspended or were given up; what goes to a host that does not answer at
 // present is due when it is tried again.
 func (s *Server) fanOut(ctx context.Context, from *accounts.Account, doc any, inboxes []string) error {
-	return s.fanOutAnd(ctx, from, []any{doc}, inboxes, nil)
+	return s.dispatch(ctx, from, sending{docs: []any{doc}, inboxes: inboxes})
 }
 
 func (s *Server) fanOutAll(ctx context.Context, from *accounts.Account, docs []any, inboxes []string) error {
-	return s.fanOutAnd(ctx, from, docs, inboxes, nil)
+	return s.dispatch(ctx, from, sending{docs: docs, inboxes: inboxes})
+}
+
+// fanOutPost is fanOut for what concerns a post of ours: what only followers may read says who of them is on each host.
+func (s *Server) fanOutPost(ctx context.Context, p *post, doc any, inboxes []string) error {
+	out := sending{docs: []any{doc}, inboxes: inboxes}
+	if p.status.Visibility == statuses.Private {
+		var err error
+		if out.sync, err = s.syncHeaders(ctx, p.author); err != nil {
+			return err
+		}
+	}
+	return s.dispatch(ctx, p.author, out)
 }
 
 // fanOutAnd is fanOut with something more to write in the same transaction.
 func (s *Server) fanOutAnd(ctx context.Context, from *accounts.Account, docs []any, inboxes []string, also func(*db.Tx) error) error {
+	return s.dispatch(ctx, from, sending{docs: docs, inboxes: inboxes, also: also})
+}
+
+// sending is what goes to some inboxes, with what it says about followers on each host, and what else to write with it.
+type sending struct {
+	docs    []any
+	inboxes []string
+	sync    map[string]string
+	also    func(*db.Tx) error
+}
+
+func (s *Server) dispatch(ctx context.Context, from *accounts.Account, out sending) error {
 	now, seq := s.Clock.Now(), s.IDs.Next()
 	later := map[time.Duration][]jobs.Event{}
-	for _, doc := range docs {
+	for _, doc := range out.docs {
 		body, err := ap.Document(doc)
 		if err != nil {
 			return jobs.Dead(err)
 		}
 		about := subjectOf(doc)
-		open, err := s.open(ctx, about, s.deliverable(inboxes), seq)
+		open, err := s.open(ctx, about, s.deliverable(out.inboxes), seq)
 		if err != nil {
 			return err
 		}
 		for _, o := range open {
-			later[o.wait] = append(later[o.wait], Delivery{subject: about, Seq: seq, FromID: from.ID, Inbox: o.inbox, Body: string(body), At: now})
+			later[o.wait] = append(later[o.wait], Delivery{subject: about, Seq: seq, FromID: from.ID, Inbox: o.inbox, Body: string(body), At: now, Sync: out.sync[weburl.Host(o.inbox)]})
 		}
 	}
 	return s.DB.Write(ctx, func(tx *db.Tx) error {
 		if err := jobs.Complete(ctx, tx); err != nil {
 			return err
 		}
-		if also != nil {
-			if err := also(tx); err != nil {
+		if out.also != nil {
+			if err := out.also(tx); err != nil {
 				return err
 			}
 		}

@@ -95,8 +95,12 @@ func (s *Server) send(ctx context.Context, d Delivery, host string, probe bool) 
 			return laterOr(held, err)
 		}
 	}
+	header := http.Header{"Content-Type": {ap.ContentType}}
+	if d.Sync != "" {
+		header.Set(syncHeader, d.Sync)
+	}
 	_, err = s.Fetch.Do(sending, fetch.Request{
-		Method: http.MethodPost, URL: d.Inbox, Body: []byte(d.Body), Header: http.Header{"Content-Type": {ap.ContentType}},
+		Method: http.MethodPost, URL: d.Inbox, Body: []byte(d.Body), Header: header,
 		Sign: sign, Timeout: s.PushTimeout, Redirects: -1, Insist: true,
 	})
 	hurried := errors.Is(context.Cause(sending), errHurried)

@@ -103,7 +103,7 @@ func (s *Server) sendUpdate(ctx context.Context, p *post, id string) error {
 	if err != nil {
 		return err
 	}
-	return s.fanOut(ctx, p.author, update, inboxes)
+	return s.fanOutPost(ctx, p, update, inboxes)
 }
 
 // SendProfile tells of a changed profile.
