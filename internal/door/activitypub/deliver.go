@@ -46,8 +46,8 @@ func (s *Server) fanOutAll(ctx context.Context, from *accounts.Account, docs []a
 }
 
 // fanOutPost is fanOut for what concerns a post of ours: what only followers may read says who of them is on each host.
-func (s *Server) fanOutPost(ctx context.Context, p *post, doc any, inboxes []string) error {
-	out := sending{docs: []any{doc}, inboxes: inboxes}
+func (s *Server) fanOutPost(ctx context.Context, p *post, doc any, inboxes []string, more ...jobs.Event) error {
+	out := sending{docs: []any{doc}, inboxes: inboxes, also: func(tx *db.Tx) error { return s.Jobs.Emit(ctx, tx, more...) }}
 	if p.status.Visibility == statuses.Private {
 		var err error
 		if out.sync, err = s.syncHeaders(ctx, p.author); err != nil {

@@ -218,9 +218,7 @@ func (s *Server) strangers(ctx context.Context, target *accounts.Account, here m
 // undoStrange takes back a follow that only the other server knows of.
 func (s *Server) undoStrange(by, target *accounts.Account) (Delivery, error) {
 	id := followID(by, "", s.IDs.Next())
-	doc := ap.Undo(id+"/undo", ap.Follow(id, by.URI, target.URI), nil)
-	body, err := ap.Document(doc)
-	return Delivery{subject: subjectOf(doc), Seq: s.IDs.Next(), FromID: by.ID, Inbox: target.InboxURL, Body: string(body), At: s.Clock.Now()}, err
+	return s.letterTo(by, ap.Undo(id+"/undo", ap.Follow(id, by.URI, target.URI), nil), target.InboxURL)
 }
 
 // syncHeaders are what deliveries to each host say about a local account's followers there.
