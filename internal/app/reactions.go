@@ -137,6 +137,7 @@ func (a *App) onCommands() {
 	jobs.On(j, "activitypub.push", pushes, fed.Push, jobs.Lane(activitypub.Delivery.Host))
 	jobs.On(j, "activitypub.fetch_parent", pulls, fed.FetchParent, jobs.Unique(activitypub.ParentWanted.Key), jobs.Lane(activitypub.ParentWanted.Host))
 	jobs.On(j, "activitypub.fetch_replies", pulls, fed.FetchReplies, jobs.Unique(activitypub.RepliesWanted.Key), jobs.Lane(activitypub.RepliesWanted.Host))
+	jobs.On(j, "activitypub.apply_block", wholesale, fed.ApplyBlock)
 	jobs.On(j, "activitypub.sync_followers", syncs, fed.SyncFollowers, jobs.Unique(activitypub.FollowersDiffer.Key), jobs.Lane(activitypub.FollowersDiffer.Host))
 	jobs.On(j, "activitypub.move_followers", pulls, fed.MoveFollowers)
 	jobs.On(j, "activitypub.purge_status", afterwards, fed.PurgeStatus)
