@@ -35,6 +35,8 @@ type cli struct {
 	Token     tokenCmd     `cmd:"" help:"Make access tokens."`
 	Settings  settingsCmd  `cmd:"" help:"Read and change what an admin may change while the server runs."`
 	Hosts     hostsCmd     `cmd:"" help:"See which servers deliveries have trouble with, and try them again."`
+	Domains   domainsCmd   `cmd:"" help:"Decide with which servers this one exchanges what."`
+	Relays    relaysCmd    `cmd:"" help:"See, join and leave the relays that pass public posts on."`
 	Config_   configCmd    `cmd:"" name:"config" help:"Show which settings are in force, and from where."`
 	Seed      seedCmd      `cmd:"" help:"Fill an empty server with a small community, to try things out."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/instances"
 	"github.com/gomph/gomph/internal/domain/relations"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/kit/config"
@@ -188,6 +189,7 @@ func TestReactionsKeepTheirBudgets(t *testing.T) {
 // a thread, thousands of followers.
 var unplayed = []string{
 	"mailer.approved", "mailer.registrations_limited", "mailer.confirm_again", "mailer.new_address", "activitypub.move_followers", "activitypub.fetch_parent", "activitypub.fetch_replies", "feeds.batch",
+	"activitypub.sync_followers", // the two agree on who follows whom
 }
 
 // everything is what people on two servers do to each other.
@@ -197,6 +199,7 @@ func everything(here, there *server) {
 	eve := there.person("eve")
 	eveHere, annThere, bobThere := here.elsewhere(eve, there), there.elsewhere(ann, here), there.elsewhere(bob, here)
 	both := func() { quiet(here, there) }
+	here.must(here.Instances.Block(ctx, instances.Block{Domain: "blocked.example", Severity: instances.Suspend}))
 
 	here.must(here.Relations.Follow(ctx, bob, ann, relations.FollowOptions{Notify: ptr(true)}))
 	here.must(here.Relations.Follow(ctx, ann, eveHere, relations.FollowOptions{}))

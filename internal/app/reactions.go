@@ -23,6 +23,8 @@ var (
 	mails = jobs.Policy{Queue: jobs.Mailers, Attempts: 9, Statements: 8}
 	// pulls are few: what is fetched is wanted, not needed. One may bring a whole thread.
 	pulls = jobs.Policy{Queue: jobs.Pull, Attempts: 3, Deadline: 2 * time.Minute, Statements: 200}
+	// syncs may end hundreds of follows that another server does not have.
+	syncs = jobs.Policy{Queue: jobs.Pull, Attempts: 3, Deadline: 5 * time.Minute, Statements: 5000}
 	// performs are what other servers send; a note with all that it mentions is the most.
 	performs = jobs.Policy{Queue: jobs.Ingress, Attempts: 8, Deadline: 2 * time.Minute, Statements: 40}
 	// pushes are posted to one inbox each, and tried for a week; a probe that fails, or is the first to arrive, writes the most.
@@ -135,6 +137,8 @@ func (a *App) onCommands() {
 	jobs.On(j, "activitypub.push", pushes, fed.Push, jobs.Lane(activitypub.Delivery.Host))
 	jobs.On(j, "activitypub.fetch_parent", pulls, fed.FetchParent, jobs.Unique(activitypub.ParentWanted.Key), jobs.Lane(activitypub.ParentWanted.Host))
 	jobs.On(j, "activitypub.fetch_replies", pulls, fed.FetchReplies, jobs.Unique(activitypub.RepliesWanted.Key), jobs.Lane(activitypub.RepliesWanted.Host))
+	jobs.On(j, "activitypub.apply_block", wholesale, fed.ApplyBlock)
+	jobs.On(j, "activitypub.sync_followers", syncs, fed.SyncFollowers, jobs.Unique(activitypub.FollowersDiffer.Key), jobs.Lane(activitypub.FollowersDiffer.Host))
 	jobs.On(j, "activitypub.move_followers", pulls, fed.MoveFollowers)
 	jobs.On(j, "activitypub.purge_status", afterwards, fed.PurgeStatus)
 	jobs.On(j, "media.sweep", recurring, func(ctx context.Context, _ SweepMediaDue) error { return a.Media.Sweep(ctx, a.files) })

@@ -97,8 +97,8 @@ func (s *Service) insertRemote(ctx context.Context, tx *db.Tx, r Remote, now tim
 	if created.IsZero() || created.After(now) {
 		created = now
 	}
-	_, err := tx.Exec(ctx, `INSERT INTO accounts (id, username, username_folded, domain, uri, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		id, r.Username, strings.ToLower(r.Username), r.Domain, r.URI, db.Ms(created), db.Ms(now))
+	_, err := tx.Exec(ctx, `INSERT INTO accounts (id, username, username_folded, domain, uri, created_at, updated_at, silenced_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		id, r.Username, strings.ToLower(r.Username), r.Domain, r.URI, db.Ms(created), db.Ms(now), db.Ms(r.SilencedAt))
 	if err != nil {
 		return nil, err
 	}
@@ -129,6 +129,19 @@ func (s *Service) updateRemote(ctx context.Context, tx *db.Tx, id ID, r Remote, 
 		return nil, err
 	}
 	return s.ByID(ctx, tx, id)
+}
+
+// At lists the accounts elsewhere whose handle or id may be of a domain or one below it, by id, after one and at most limit. It
+// finds too many; whoever asks looks closer.
+func (s *Service) At(ctx context.Context, q db.Q, domain string, after ID, limit int) ([]*Account, error) {
+	return db.All(ctx, q, Scan, "SELECT "+Columns+` FROM accounts a WHERE a.id > $1 AND a.domain <> '' AND (a.domain LIKE $2 OR a.uri LIKE $2) ORDER BY a.id LIMIT $3`,
+		after, "%"+domain+"%", limit)
+}
+
+// Limit shuts an account of another server out, or hides it, each since a time; zero is not at all.
+func (s *Service) Limit(ctx context.Context, tx *db.Tx, id ID, suspended, silenced time.Time) error {
+	return tx.Do(ctx, "limiting an account", "UPDATE accounts SET suspended_at = $1, silenced_at = $2, updated_at = $3 WHERE id = $4 AND domain <> ''",
+		db.Ms(suspended), db.Ms(silenced), db.Ms(s.Clock.Now()), id)
 }
 
 // Remove marks an account as gone and lets everything that follows happen: its posts, relations and notices go with it.

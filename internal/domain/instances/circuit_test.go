@@ -221,7 +221,8 @@ func TestCircuit(t *testing.T) {
 			c.is(instances.Free)
 			c.must(c.Instances.Block(c.Ctx(), instances.Block{Domain: "example", Severity: instances.Suspend}))
 			c.is(instances.Barred)
-			c.must(c.Instances.Unblock(c.Ctx(), "example"))
+			_, err := c.Instances.Unblock(c.Ctx(), "example")
+			c.must(err)
 			c.is(instances.Free)
 		},
 		"one that is well costs nothing": func(c *circuit) {

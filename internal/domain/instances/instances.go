@@ -7,33 +7,16 @@ package instances
 
 import (
 	"context"
-	"fmt"
-	"strings"
 
 	"github.com/gomph/gomph/internal/kit/clock"
 	"github.com/gomph/gomph/internal/kit/db"
+	"github.com/gomph/gomph/internal/kit/jobs"
 )
 
-// Severity of a domain block.
-const (
-	Noop    = "noop"
-	Silence = "silence"
-	Suspend = "suspend"
-)
-
-// Block is what was decided about a domain. The zero value is no block.
-type Block struct {
-	Domain        string
-	Severity      string
-	RejectMedia   bool
-	RejectReports bool
-	PublicComment string
-	Obfuscate     bool
-}
-
-// Lanes is the queue, as far as hosts matter to it: what waits for a host may be made due.
+// Lanes is the queue, as far as hosts matter to it: what waits for a host may be made due, and what follows from a block is done.
 type Lanes interface {
 	ReleaseLane(ctx context.Context, tx *db.Tx, lane string) (int64, error)
+	Emit(ctx context.Context, tx *db.Tx, events ...jobs.Event) error
 }
 
 // Service reads and writes other servers.
@@ -53,105 +36,6 @@ func New(d *db.DB, c clock.Clock, l Lanes, options ...Option) *Service {
 		o(s)
 	}
 	return s
-}
-
-// parents lists a domain and the domains above it: a block holds for all subdomains. A port, as used in tests, is dropped
-// in a second spelling, so that a block of a host holds for every port.
-func parents(domain string) []string {
-	var out []string
-	host, _, ported := strings.Cut(domain, ":")
-	if ported {
-		out = append(out, domain)
-	}
-	for host != "" {
-		out = append(out, host)
-		_, rest, ok := strings.Cut(host, ".")
-		if !ok {
-			break
-		}
-		host = rest
-	}
-	return out
-}
-
-// BlockOf is the block that holds for a domain, its own or that of a domain above it; the strictest of several.
-func (s *Service) BlockOf(ctx context.Context, q db.Q, domain string) (Block, error) {
-	blocks, err := db.All(ctx, q, scanBlock, `SELECT domain, severity, reject_media, reject_reports, public_comment, obfuscate FROM domain_blocks WHERE domain = ANY($1)`,
-		db.Texts(parents(domain)))
-	if err != nil {
-		return Block{}, fmt.Errorf("looking for blocks of %s: %w", domain, err)
-	}
-	var out Block
-	if out, err = s.limits(ctx, q, domain); err != nil {
-		return out, err
-	}
-	for _, b := range blocks {
-		if rank(b.Severity) > rank(out.Severity) {
-			out.Domain, out.Severity, out.PublicComment = b.Domain, b.Severity, b.PublicComment
-		}
-		out.RejectMedia = out.RejectMedia || b.RejectMedia
-		out.RejectReports = out.RejectReports || b.RejectReports
-	}
-	return out, nil
-}
-
-// limits is what limited federation mode decides about a domain.
-func (s *Service) limits(ctx context.Context, q db.Q, domain string) (Block, error) {
-	out, err := s.shutOut(ctx, q, domain)
-	if err != nil || !out {
-		return Block{}, err
-	}
-	return Block{Domain: domain, Severity: Suspend, RejectMedia: true, RejectReports: true}, nil
-}
-
-func rank(severity string) int {
-	switch severity {
-	case Suspend:
-		return 3
-	case Silence:
-		return 2
-	case Noop:
-		return 1
-	}
-	return 0
-}
-
-func scanBlock(r db.Row) (Block, error) {
-	var b Block
-	err := r.Scan(&b.Domain, &b.Severity, &b.RejectMedia, &b.RejectReports, &b.PublicComment, &b.Obfuscate)
-	return b, err
-}
-
-// Suspended reports whether nothing is exchanged with a domain.
-func (s *Service) Suspended(ctx context.Context, q db.Q, domain string) (bool, error) {
-	b, err := s.BlockOf(ctx, q, domain)
-	return b.Severity == Suspend, err
-}
-
-// Block writes or changes a decision about a domain.
-func (s *Service) Block(ctx context.Context, b Block) error {
-	defer s.mirror.forget()
-	return s.db.Write(ctx, func(tx *db.Tx) error {
-		_, err := tx.Exec(ctx, `INSERT INTO domain_blocks (domain, severity, reject_media, reject_reports, public_comment, obfuscate, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
-ON CONFLICT (domain) DO UPDATE SET severity = excluded.severity, reject_media = excluded.reject_media, reject_reports = excluded.reject_reports,
-  public_comment = excluded.public_comment, obfuscate = excluded.obfuscate`,
-			b.Domain, b.Severity, b.RejectMedia, b.RejectReports, b.PublicComment, b.Obfuscate, db.Ms(s.clock.Now()))
-		return err
-	})
-}
-
-// Unblock takes a decision back.
-func (s *Service) Unblock(ctx context.Context, domain string) error {
-	defer s.mirror.forget()
-	return s.db.Write(ctx, func(tx *db.Tx) error {
-		_, err := tx.Exec(ctx, "DELETE FROM domain_blocks WHERE domain = $1", domain)
-		return err
-	})
-}
-
-// Blocks lists the decisions.
-func (s *Service) Blocks(ctx context.Context, q db.Q) ([]Block, error) {
-	return db.All(ctx, q, scanBlock, "SELECT domain, severity, reject_media, reject_reports, public_comment, obfuscate FROM domain_blocks ORDER BY domain")
 }
 
 // Seen enters a domain that was met.

@@ -44,7 +44,7 @@ func TestBlocksHoldForSubdomains(t *testing.T) {
 				t.Errorf("%q is suspended: %v, %v", domain, s, err)
 			}
 		}
-		if err := w.Instances.Unblock(w.Ctx(), "worse.evil.example"); err != nil {
+		if _, err := w.Instances.Unblock(w.Ctx(), "worse.evil.example"); err != nil {
 			t.Fatal(err)
 		}
 		if s, err := w.Instances.Suspended(w.Ctx(), d, "worse.evil.example"); s || err != nil {

@@ -121,10 +121,27 @@ func (s *Service) readChanges(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("reading hosts: %w", err)
 	}
+	if err := s.readBlocks(ctx); err != nil {
+		return err
+	}
 	for _, h := range hosts {
 		m.put(h, now)
 	}
 	m.changes, m.read = now, began
+	return nil
+}
+
+// readBlocks takes in which domains are suspended; mu is held.
+func (s *Service) readBlocks(ctx context.Context) error {
+	blocks, err := db.Column[string](ctx, s.db, "SELECT domain FROM domain_blocks WHERE severity = $1", Suspend)
+	if err != nil {
+		return fmt.Errorf("reading blocks: %w", err)
+	}
+	suspended := make(map[string]bool, len(blocks))
+	for _, b := range blocks {
+		suspended[strings.ToLower(b)] = true
+	}
+	s.mirror.suspended = suspended
 	return nil
 }
 
@@ -136,9 +153,8 @@ WHERE failures <> 0 OR unavailable_at <> 0 OR retry_at <> 0 OR recovered_at > $1
 	if err != nil {
 		return fmt.Errorf("reading hosts: %w", err)
 	}
-	blocks, err := db.Column[string](ctx, s.db, "SELECT domain FROM domain_blocks WHERE severity = $1", Suspend)
-	if err != nil {
-		return fmt.Errorf("reading blocks: %w", err)
+	if err := s.readBlocks(ctx); err != nil {
+		return err
 	}
 	kinds, err := s.readSignatures(ctx, now)
 	if err != nil {
@@ -156,15 +172,12 @@ WHERE failures <> 0 OR unavailable_at <> 0 OR retry_at <> 0 OR recovered_at > $1
 	for _, domain := range allowed {
 		m.allowed[domain] = true
 	}
-	m.hosts, m.suspended = make(map[string]*entry, len(hosts)), make(map[string]bool, len(blocks))
+	m.hosts = make(map[string]*entry, len(hosts))
 	for _, h := range hosts {
 		m.put(h, now)
 		if e, old := m.hosts[h.Domain], before[h.Domain]; e != nil && old != nil && h.Open() {
 			e.held = old.held
 		}
-	}
-	for _, b := range blocks {
-		m.suspended[strings.ToLower(b)] = true
 	}
 	m.whole, m.changes, m.read = now, now, began
 	return nil

@@ -190,6 +190,32 @@ func (s *Service) SeverDomain(ctx context.Context, e DomainBlocked) error {
 	}
 }
 
+// Sever ends all ties between an account elsewhere and those here, both ways, a slice at a time.
+func (s *Service) Sever(ctx context.Context, other *accounts.Account) error {
+	for {
+		tied, err := db.All(ctx, s.DB, accounts.Scan, "SELECT "+accounts.Columns+` FROM accounts a WHERE a.domain = '' AND a.id IN (
+  SELECT target_account_id FROM follows WHERE account_id = $1 UNION SELECT account_id FROM follows WHERE target_account_id = $1
+  UNION SELECT target_account_id FROM follow_requests WHERE account_id = $1 UNION SELECT account_id FROM follow_requests WHERE target_account_id = $1) LIMIT $2`, other.ID, severAtOnce)
+		if err != nil || len(tied) == 0 {
+			return err
+		}
+		err = s.DB.Write(ctx, func(tx *db.Tx) error {
+			for _, me := range tied {
+				if err := s.unfollow(ctx, tx, me, other); err != nil {
+					return err
+				}
+				if err := s.reject(ctx, tx, me, other); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+}
+
 // UnblockDomain takes a domain block back.
 func (s *Service) UnblockDomain(ctx context.Context, me accounts.ID, domain string) error {
 	domain, err := text.NormalizeDomain(domain)

@@ -18,6 +18,11 @@ func wantsNotices(author string) string {
 	return "EXISTS (SELECT 1 FROM follows f JOIN accounts a ON a.id = f.account_id WHERE f.target_account_id = " + author + " AND f.notify AND a.domain = '')"
 }
 
+// relayed asks for a relay that is to hear of a post of the visibility in an argument.
+func relayed(visibility string) string {
+	return "(" + visibility + " = CAST(0 AS BIGINT) AND EXISTS (SELECT 1 FROM relays WHERE state = 'accepted'))"
+}
+
 // circle looks whether a new post of somebody here is quiet, and whether it is unheard elsewhere: most posts of a small server
 // are, and then nothing need follow.
 func (s *Service) circle(ctx context.Context, by *accounts.Account, st, parent *Status, mentioned []*accounts.Account) (quiet, unheard bool, err error) {
@@ -26,7 +31,7 @@ func (s *Service) circle(ctx context.Context, by *accounts.Account, st, parent *
 	}
 	notices, elsewhere := false, false
 	if st.Visibility != Direct {
-		err = s.DB.QueryRow(ctx, "SELECT "+wantsNotices("$1")+", EXISTS (SELECT 1 FROM follows f JOIN accounts a ON a.id = f.account_id WHERE f.target_account_id = $1 AND a.domain <> '')", by.ID).
+		err = s.DB.QueryRow(ctx, "SELECT "+wantsNotices("$1")+", EXISTS (SELECT 1 FROM follows f JOIN accounts a ON a.id = f.account_id WHERE f.target_account_id = $1 AND a.domain <> '') OR "+relayed("$2"), by.ID, int64(st.Visibility)).
 			Scan(&notices, &elsewhere)
 		if err != nil {
 			return false, false, fmt.Errorf("looking at followers: %w", err)

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/instances"
 	"github.com/gomph/gomph/internal/domain/relations"
 	"github.com/gomph/gomph/internal/kit/ap"
 	"github.com/gomph/gomph/internal/kit/errs"
@@ -12,6 +13,9 @@ import (
 // performAccept grants a follow that somebody here asked the sender for. Nobody else's answer, and no answer to a question that
 // was not asked, has an effect (AUZ-05, AUZ-06).
 func (s *Server) performAccept(ctx context.Context, a activity) error {
+	if relay, err := s.answersRelay(ctx, a, instances.RelayAccepted); relay || err != nil {
+		return err
+	}
 	by, err := s.asker(ctx, a)
 	if err != nil {
 		return err

@@ -62,6 +62,9 @@ func (s *Server) Perform(ctx context.Context, e Received) error {
 	if o.IDOf("actor") != by.URI {
 		return nil
 	}
+	if shut, err := s.shut(ctx, by); err != nil || shut {
+		return err
+	}
 	for _, v := range s.verbs() {
 		if v.kind != o.Kind(s.kinds...) || by.Suspended() && !v.evenGone {
 			continue

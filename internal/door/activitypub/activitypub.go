@@ -94,7 +94,8 @@ func (s *Server) Mount(r chi.Router) {
 		"/.well-known/nodeinfo": s.getNodeInfoLinks, "/nodeinfo/2.0": s.getNodeInfo,
 		"/actor": s.getInstanceActor, "/actor/outbox": s.getInstanceOutbox,
 		"/users/{name}/outbox": s.getOutbox, "/users/{name}/followers": s.getFollowers, "/users/{name}/following": s.getFollowing,
-		"/users/{name}/collections/featured": s.getFeatured, "/users/{name}/collections/tags": s.getFeaturedTags,
+		"/users/{name}/followers_synchronization": s.getFollowersSync,
+		"/users/{name}/collections/featured":      s.getFeatured, "/users/{name}/collections/tags": s.getFeaturedTags,
 		"/users/{name}/statuses/{id}/activity": s.getActivity, "/users/{name}/statuses/{id}/replies": s.getReplies,
 		"/users/{name}/statuses/{id}/likes": s.getLikes, "/users/{name}/statuses/{id}/shares": s.getShares,
 	} {

@@ -124,7 +124,7 @@ func (s *Server) getInstanceActor(w http.ResponseWriter, req *http.Request) erro
 		return err
 	}
 	return write(w, &ap.ActorDoc{
-		ID: a.URI, Type: "Application", Inbox: a.InboxURL, Outbox: a.OutboxURL, PreferredUsername: s.Site.LocalDomain, URL: a.URL,
+		ID: a.URI, Type: "Application", Inbox: a.InboxURL, Outbox: a.OutboxURL, PreferredUsername: s.instanceName(), URL: a.URL,
 		ManuallyApprovesFollowers: true, Published: ap.FormatTime(a.CreatedAt), Tag: []ap.TagDoc{}, Attachment: []ap.FieldDoc{},
 		PublicKey: ap.PublicKeyDoc{ID: a.PublicKeyID, Owner: a.URI, PublicKeyPEM: a.PublicKey}, Endpoints: ap.EndpointsDoc{SharedInbox: a.SharedInboxURL},
 	})

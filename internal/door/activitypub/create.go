@@ -61,7 +61,11 @@ func (s *Server) SendCreate(ctx context.Context, e statuses.Posted) error {
 	if err != nil {
 		return err
 	}
-	return s.fanOutPost(ctx, p, ap.Create(doc), inboxes)
+	announced, err := s.announcedToRelays(ctx, p)
+	if err != nil {
+		return err
+	}
+	return s.fanOutPost(ctx, p, ap.Create(doc), inboxes, announced...)
 }
 
 // SendVote sends the votes of somebody here to the poll's owner, one for each choice.

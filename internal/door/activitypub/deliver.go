@@ -8,6 +8,7 @@ import (
 
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/instances"
+	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/kit/ap"
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/fetch/weburl"
@@ -26,6 +27,8 @@ type Delivery struct {
 	At     time.Time
 	// Public documents are signed in themselves when they are sent (see sealed).
 	Public bool `json:",omitzero"`
+	// Sync is what the delivery says about followers; see sync.go.
+	Sync string `json:",omitzero"`
 }
 
 // Kind names the command.
@@ -38,56 +41,78 @@ func (d Delivery) Host() string { return weburl.Host(d.Inbox) }
 // once, or none is. Nothing is written for hosts that are suspended or were given up; what goes to a host that does not answer at
 // present is due when it is tried again.
 func (s *Server) fanOut(ctx context.Context, from *accounts.Account, doc any, inboxes []string) error {
-	return s.fanOutAnd(ctx, from, []any{doc}, inboxes, nil)
+	return s.dispatch(ctx, from, sending{docs: []any{doc}, inboxes: inboxes})
 }
 
 // errOutdated says that a post was edited or deleted while what is said of it was written.
 var errOutdated = errors.New("the post has changed meanwhile")
 
-// fanOutPost is fanOut of what is said of a post as it was read. If it was edited or deleted since, it is read again: otherwise old
-// words could be written after, and be sent after, the new ones.
-func (s *Server) fanOutPost(ctx context.Context, p *post, doc any, inboxes []string) error {
-	err := s.fanOutAnd(ctx, p.author, []any{doc}, inboxes, func(tx *db.Tx) error {
+func (s *Server) fanOutAll(ctx context.Context, from *accounts.Account, docs []any, inboxes []string) error {
+	return s.dispatch(ctx, from, sending{docs: docs, inboxes: inboxes})
+}
+
+// fanOutPost is fanOut of what is said of a post of ours as it was read. If it was edited or deleted since, it is read again: otherwise old
+// words could be written after, and be sent after, the new ones. What only followers may read says who of them is on each host.
+func (s *Server) fanOutPost(ctx context.Context, p *post, doc any, inboxes []string, more ...jobs.Event) error {
+	out := sending{docs: []any{doc}, inboxes: inboxes, also: func(tx *db.Tx) error {
 		stands, err := s.Statuses.Stands(ctx, tx, p.status)
 		if err == nil && !stands {
 			err = errOutdated
 		}
-		return err
-	})
+		if err != nil {
+			return err
+		}
+		return s.Jobs.Emit(ctx, tx, more...)
+	}}
+	if p.status.Visibility == statuses.Private {
+		var err error
+		if out.sync, err = s.syncHeaders(ctx, p.author); err != nil {
+			return err
+		}
+	}
+	err := s.dispatch(ctx, p.author, out)
 	if errors.Is(err, errOutdated) {
 		return jobs.Later(0, err)
 	}
 	return err
 }
 
-func (s *Server) fanOutAll(ctx context.Context, from *accounts.Account, docs []any, inboxes []string) error {
-	return s.fanOutAnd(ctx, from, docs, inboxes, nil)
-}
-
 // fanOutAnd is fanOut with something more to write in the same transaction.
 func (s *Server) fanOutAnd(ctx context.Context, from *accounts.Account, docs []any, inboxes []string, also func(*db.Tx) error) error {
+	return s.dispatch(ctx, from, sending{docs: docs, inboxes: inboxes, also: also})
+}
+
+// sending is what goes to some inboxes, with what it says about followers on each host, and what else to write with it.
+type sending struct {
+	docs    []any
+	inboxes []string
+	sync    map[string]string
+	also    func(*db.Tx) error
+}
+
+func (s *Server) dispatch(ctx context.Context, from *accounts.Account, out sending) error {
 	now, seq := s.Clock.Now(), s.IDs.Next()
 	later := map[time.Duration][]jobs.Event{}
-	for _, doc := range docs {
+	for _, doc := range out.docs {
 		body, err := ap.Document(doc)
 		if err != nil {
 			return jobs.Dead(err)
 		}
 		about := subjectOf(doc)
-		open, err := s.open(ctx, about, s.deliverable(inboxes))
+		open, err := s.open(ctx, about, s.deliverable(out.inboxes))
 		if err != nil {
 			return err
 		}
 		for _, o := range open {
-			later[o.wait] = append(later[o.wait], Delivery{subject: about, Seq: seq, FromID: from.ID, Inbox: o.inbox, Body: string(body), At: now, Public: isPublic(doc)})
+			later[o.wait] = append(later[o.wait], Delivery{subject: about, Seq: seq, FromID: from.ID, Inbox: o.inbox, Body: string(body), At: now, Public: isPublic(doc), Sync: out.sync[weburl.Host(o.inbox)]})
 		}
 	}
 	return s.DB.Write(ctx, func(tx *db.Tx) error {
 		if err := jobs.Complete(ctx, tx); err != nil {
 			return err
 		}
-		if also != nil {
-			if err := also(tx); err != nil {
+		if out.also != nil {
+			if err := out.also(tx); err != nil {
 				return err
 			}
 		}

@@ -18,7 +18,7 @@ func (s *Server) performFollow(ctx context.Context, a activity) error {
 		return err
 	}
 	if target.Username == accounts.InstanceActor {
-		return errs.Forbidden()
+		return s.followedByRelay(ctx, a, target)
 	}
 	if a.ID != "" && s.marked(ctx, "undone", a.ID) {
 		return nil

@@ -111,9 +111,8 @@ func (s *Server) take(w http.ResponseWriter, req *http.Request) error {
 	if err := s.shed(ctx, w, by.id); err != nil {
 		return err
 	}
-	err = s.DB.Write(ctx, func(tx *db.Tx) error {
-		return s.Jobs.Emit(ctx, tx, Received{ActorID: by.id, Body: string(body), Key: activityKey(o, actor, body), Host: ap.HostOf(actor)})
-	})
+	todo := append(s.followersToCompare(ctx, req.Header, by), Received{ActorID: by.id, Body: string(body), Key: activityKey(o, actor, body), Host: ap.HostOf(actor)})
+	err = s.DB.Write(ctx, func(tx *db.Tx) error { return s.Jobs.Emit(ctx, tx, todo...) })
 	if err != nil {
 		return fmt.Errorf("queueing an activity: %w", err)
 	}

@@ -95,8 +95,12 @@ func (s *Server) send(ctx context.Context, d Delivery, host string, probe bool) 
 			return laterOr(held, err)
 		}
 	}
+	header := http.Header{"Content-Type": {ap.ContentType}}
+	if d.Sync != "" {
+		header.Set(syncHeader, d.Sync)
+	}
 	_, err = s.ask(sending, from, fetch.Request{
-		Method: http.MethodPost, URL: d.Inbox, Body: body, Header: http.Header{"Content-Type": {ap.ContentType}},
+		Method: http.MethodPost, URL: d.Inbox, Body: body, Header: header,
 		Timeout: s.PushTimeout, Redirects: -1, Insist: true,
 	})
 	hurried := errors.Is(context.Cause(sending), errHurried)

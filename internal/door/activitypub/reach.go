@@ -25,6 +25,11 @@ func (s *Server) reach(ctx context.Context, p *post, changed bool) ([]string, er
 		}
 		inboxes = followers
 	}
+	relays, err := s.toRelays(ctx, st)
+	if err != nil {
+		return nil, err
+	}
+	inboxes = append(inboxes, relays...)
 	var people []accounts.ID
 	for _, m := range p.mentions {
 		people = append(people, m.AccountID)

@@ -258,13 +258,8 @@ func (s *Server) incoming(ctx context.Context, n ap.Note, by *accounts.Account, 
 	if !n.Updated.IsZero() {
 		in.EditedAt = ap.NotAfter(n.Updated, now)
 	}
-	if len(in.Attachments)+len(in.Emojis) == 0 {
-		return in, nil
-	}
-	block, err := s.Instances.BlockOf(ctx, s.DB, by.Domain)
-	if err == nil && block.RejectMedia {
-		in.Attachments, in.Emojis = nil, nil
-	}
+	var err error
+	in.Attachments, in.Emojis, err = s.wantedMedia(ctx, by, in.Attachments, in.Emojis)
 	return in, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/instances"
 	"github.com/gomph/gomph/internal/domain/relations"
 	"github.com/gomph/gomph/internal/kit/ap"
 	"github.com/gomph/gomph/internal/kit/ids"
@@ -11,6 +12,9 @@ import (
 
 // performReject refuses a follow that somebody here asked the sender for, or ends one that was granted.
 func (s *Server) performReject(ctx context.Context, a activity) error {
+	if relay, err := s.answersRelay(ctx, a, instances.RelayRejected); relay || err != nil {
+		return err
+	}
 	by, err := s.asker(ctx, a)
 	if err != nil {
 		return err

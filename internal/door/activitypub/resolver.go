@@ -188,21 +188,14 @@ func (r *Resolver) enter(ctx context.Context, o *ap.Object, told *accounts.Handl
 	if err != nil {
 		return nil, err
 	}
-	block, err := r.Instances.BlockOf(ctx, r.DB, handle.Domain)
-	if err != nil {
-		return nil, err
-	}
-	if block.Severity == instances.Suspend {
-		return nil, errBlocked()
-	}
 	remote := remoteActor(actor, handle)
 	remote.PublicKey, remote.PublicKeyID = usableKey(actor)
 	remote.Keys = furtherKeys(actor)
 	if r.isOurs(remote.InboxURL) {
 		remote.InboxURL, remote.SharedInboxURL = "", ""
 	}
-	if block.RejectMedia {
-		remote.Avatar, remote.Header, remote.Emojis = "", "", nil
+	if err := r.obey(ctx, &remote); err != nil {
+		return nil, err
 	}
 	a, err := r.Accounts.Upsert(ctx, remote)
 	if err == nil {

@@ -85,8 +85,11 @@ func (s *Server) FetchStatus(ctx context.Context, uri string) (*statuses.Status,
 // fetchStatus fetches a post unless it is known; o is its trusted document when that is there already.
 func (s *Server) fetchStatus(ctx context.Context, uri string, depth int, o *ap.Object) (*statuses.Status, error) {
 	st, err := s.Statuses.ByURI(ctx, s.DB, uri)
-	if !errs.IsNotFound(err) || s.isOurs(uri) {
+	if s.isOurs(uri) {
 		return st, err
+	}
+	if blocked := s.mayAsk(ctx, uri); blocked != nil || !errs.IsNotFound(err) {
+		return st, firstError(blocked, err)
 	}
 	if gone, err := s.Statuses.Tombstoned(ctx, s.DB, uri, 0); err != nil || gone {
 		return nil, firstError(err, errs.NotFound())
@@ -184,6 +187,11 @@ type Found struct {
 
 // ResolveURL finds the account or post that an address leads to, fetching it when it is not known.
 func (s *Server) ResolveURL(ctx context.Context, uri string) (Found, error) {
+	if !s.isOurs(uri) {
+		if err := s.mayAsk(ctx, uri); err != nil {
+			return Found{}, err
+		}
+	}
 	if a, err := s.Accounts.ByURL(ctx, s.DB, uri); !errs.IsNotFound(err) {
 		return Found{Account: a}, err
 	}

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/instances"
 	"github.com/gomph/gomph/internal/domain/relations"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/kit/db"
@@ -20,6 +21,7 @@ type recorder struct {
 
 func record(j *jobs.Jobs) *recorder {
 	r := &recorder{read: map[string]func([]byte) (jobs.Event, error){}}
+	on[instances.BlockChanged](j, r)
 	on[accounts.ProfileUpdated](j, r)
 	on[accounts.Removed](j, r)
 	on[relations.Followed](j, r)

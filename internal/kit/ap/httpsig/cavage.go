@@ -36,6 +36,9 @@ func (s Signer) Sign(r *http.Request, body []byte, now time.Time) error {
 	}
 	r.Header.Set("Date", now.UTC().Format(http.TimeFormat))
 	names := []string{pseudoTarget, "host", "date"}
+	if r.Header.Get("Collection-Synchronization") != "" { // what it says about followers is the signer's word too
+		names = append(names, "collection-synchronization")
+	}
 	if hasBody(r, body) {
 		r.Header.Set("Digest", "SHA-256="+sha256Base64(body))
 		names = append(names, "digest")
