@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/moderation"
 	"github.com/gomph/gomph/internal/domain/relations"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/kit/db"
@@ -22,6 +23,8 @@ func record(j *jobs.Jobs) *recorder {
 	r := &recorder{read: map[string]func([]byte) (jobs.Event, error){}}
 	on[accounts.ProfileUpdated](j, r)
 	on[accounts.Removed](j, r)
+	on[accounts.Moved](j, r)
+	on[moderation.Reported](j, r)
 	on[relations.Followed](j, r)
 	on[relations.Accepted](j, r)
 	on[relations.Rejected](j, r)
