@@ -67,7 +67,7 @@ func (s *Server) fingered(req *http.Request, resource string) (*accounts.Account
 			return nil, errs.NotFound()
 		}
 	}
-	if s.Site.IsLocalDomain(name) && name != "" {
+	if name != "" && (s.Site.IsLocalDomain(name) || name == s.serverName()) {
 		return s.EnsureInstanceActor(ctx)
 	}
 	a, err := s.Accounts.ByAcct(ctx, s.DB, name, "")
@@ -82,7 +82,7 @@ func (s *Server) answerFinger(w http.ResponseWriter, a *accounts.Account) error 
 	self := jrdLink{Rel: "self", Type: "application/activity+json", Href: a.URI}
 	page := jrdLink{Rel: "http://webfinger.net/rel/profile-page", Type: "text/html", Href: a.URL}
 	if a.Username == accounts.InstanceActor {
-		doc.Subject = "acct:" + s.Site.LocalDomain + "@" + s.Site.LocalDomain
+		doc.Subject = "acct:" + s.serverName() + "@" + s.Site.LocalDomain
 		doc.Aliases, doc.Links = []string{a.URI}, []jrdLink{page, self}
 	} else {
 		doc.Aliases = []string{a.URL, a.URI}
