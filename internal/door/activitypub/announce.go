@@ -13,6 +13,9 @@ import (
 // post's text is not looked at; the post is fetched from its own server (AUZ-08, AUZ-09).
 func (s *Server) performAnnounce(ctx context.Context, a activity) error {
 	uri := a.IDOf("object")
+	if inner := a.Object.Object("object"); inner != nil && a.by.Group() && inner.Is(wrapped...) {
+		return s.performWrapped(ctx, a, inner)
+	}
 	st, err := s.boosted(ctx, a, uri)
 	if err != nil {
 		return err
