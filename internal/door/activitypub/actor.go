@@ -117,6 +117,12 @@ func (s *Server) getActor(w http.ResponseWriter, req *http.Request) error {
 	return write(w, doc)
 }
 
+// serverName is what the instance actor goes by: the domain, without a port, which no name may have.
+func (s *Server) serverName() string {
+	name, _, _ := strings.Cut(s.Site.LocalDomain, ":")
+	return name
+}
+
 // getInstanceActor shows the actor that signs for the server as a whole. It is named as the domain, as Mastodon's is.
 func (s *Server) getInstanceActor(w http.ResponseWriter, req *http.Request) error {
 	a, err := s.EnsureInstanceActor(req.Context())
@@ -124,7 +130,7 @@ func (s *Server) getInstanceActor(w http.ResponseWriter, req *http.Request) erro
 		return err
 	}
 	return write(w, &ap.ActorDoc{
-		ID: a.URI, Type: "Application", Inbox: a.InboxURL, Outbox: a.OutboxURL, PreferredUsername: s.instanceName(), URL: a.URL,
+		ID: a.URI, Type: "Application", Inbox: a.InboxURL, Outbox: a.OutboxURL, PreferredUsername: s.serverName(), URL: a.URL,
 		ManuallyApprovesFollowers: true, Published: ap.FormatTime(a.CreatedAt), Tag: []ap.TagDoc{}, Attachment: []ap.FieldDoc{},
 		PublicKey: ap.PublicKeyDoc{ID: a.PublicKeyID, Owner: a.URI, PublicKeyPEM: a.PublicKey}, Endpoints: ap.EndpointsDoc{SharedInbox: a.SharedInboxURL},
 	})

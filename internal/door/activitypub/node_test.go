@@ -16,6 +16,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/instances"
 	"github.com/gomph/gomph/internal/domain/media"
+	"github.com/gomph/gomph/internal/domain/moderation"
 	"github.com/gomph/gomph/internal/domain/relations"
 	"github.com/gomph/gomph/internal/domain/settings"
 	"github.com/gomph/gomph/internal/domain/statuses"
@@ -34,17 +35,18 @@ const patience = time.Minute
 // node is a whole Gomph but for its other doors, on loopback, with a clock that the test moves.
 type node struct {
 	*activitypub.Server
-	t         *testing.T
-	clock     *clock.Fake
-	site      settings.Site
-	db        *db.DB
-	relations *relations.Service
-	statuses  *statuses.Service
-	accounts  *accounts.Service
-	instances *instances.Service
-	jobs      *jobs.Jobs
-	queues    []jobs.Queue
-	processes []*jobs.Process
+	t          testing.TB
+	clock      *clock.Fake
+	site       settings.Site
+	db         *db.DB
+	relations  *relations.Service
+	statuses   *statuses.Service
+	accounts   *accounts.Service
+	moderation *moderation.Service
+	instances  *instances.Service
+	jobs       *jobs.Jobs
+	queues     []jobs.Queue
+	processes  []*jobs.Process
 }
 
 var keyPairs sync.Map
@@ -66,7 +68,7 @@ func keysOf(t testing.TB, name string) accounts.Keys {
 func ignore[E any](context.Context, E) error { return nil }
 
 // newNode starts a server on a free port of loopback.
-func newNode(t *testing.T, d *db.DB, c *clock.Fake) *node {
+func newNode(t testing.TB, d *db.DB, c *clock.Fake) *node {
 	t.Helper()
 	mux := chi.NewRouter()
 	web := httptest.NewServer(mux)
@@ -79,7 +81,7 @@ func newNode(t *testing.T, d *db.DB, c *clock.Fake) *node {
 }
 
 // build makes the services of a server; nothing runs yet.
-func build(t *testing.T, d *db.DB, c *clock.Fake, site settings.Site) *node {
+func build(t testing.TB, d *db.DB, c *clock.Fake, site settings.Site) *node {
 	t.Helper()
 	n := process(t, d, c, site, 1)
 	n.local(accounts.InstanceActor, "Application")
@@ -95,7 +97,7 @@ func (n *node) twin() *node {
 }
 
 // process makes the services of one process of a server.
-func process(t *testing.T, d *db.DB, c *clock.Fake, site settings.Site, slot int) *node {
+func process(t testing.TB, d *db.DB, c *clock.Fake, site settings.Site, slot int) *node {
 	t.Helper()
 	source := ids.NewSource(c, slot)
 	n := &node{t: t, clock: c, site: site, db: d}
@@ -111,7 +113,8 @@ func process(t *testing.T, d *db.DB, c *clock.Fake, site settings.Site, slot int
 	t.Cleanup(func() { _ = store.Close() })
 	resolver := activitypub.NewResolver(activitypub.ResolverDeps{DB: d, Clock: c, Site: site, Accounts: n.accounts, Instances: n.instances, Fetch: client, Cache: store})
 	n.statuses = statuses.New(statuses.Deps{DB: d, Jobs: n.jobs, IDs: source, Clock: c, Site: site, Accounts: n.accounts, Relations: n.relations, Media: files, Resolver: resolver})
-	n.Server = activitypub.New(activitypub.Deps{Resolver: resolver, Jobs: n.jobs, IDs: source, Relations: n.relations, Statuses: n.statuses, Log: slog.New(slog.DiscardHandler), Version: "test",
+	n.moderation = moderation.New(moderation.Deps{DB: d, Jobs: n.jobs, IDs: source, Clock: c, Accounts: n.accounts, Statuses: n.statuses})
+	n.Server = activitypub.New(activitypub.Deps{Resolver: resolver, Jobs: n.jobs, IDs: source, Relations: n.relations, Statuses: n.statuses, Moderation: n.moderation, Log: slog.New(slog.DiscardHandler), Version: "test",
 		MediaURL: func(m media.Attachment) string { return site.URL("/media/" + m.File) }, FileURL: func(name string) string { return site.URL("/media/" + name) }})
 	register(n.jobs, n.Server)
 	registerRest(n.jobs)
@@ -172,7 +175,7 @@ func (n *node) idle() bool {
 }
 
 // settle waits until none of the servers has anything to do.
-func settle(t *testing.T, nodes ...*node) {
+func settle(t testing.TB, nodes ...*node) {
 	t.Helper()
 	deadline := time.After(patience)
 	tick := time.NewTicker(5 * time.Millisecond)

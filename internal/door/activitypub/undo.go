@@ -17,10 +17,13 @@ func (s *Server) performUndo(ctx context.Context, a activity) error {
 	if inner == nil || inner.Type() == "" {
 		return s.undoByID(ctx, a, id)
 	}
-	switch inner.Kind("Follow", "Like", "Announce", "Block", "Accept") {
+	switch inner.Kind("Follow", "Like", "EmojiReact", "Announce", "Block", "Accept") {
 	case "Follow":
 		return s.undoFollow(ctx, a, inner)
-	case "Like":
+	case "Like", "EmojiReact":
+		if r, ok := reactionOf(inner); ok {
+			return s.undoReact(ctx, a, inner, r)
+		}
 		return s.undoLike(ctx, a, inner)
 	case "Announce":
 		return s.undoAnnounce(ctx, a, inner)
@@ -32,7 +35,7 @@ func (s *Server) performUndo(ctx context.Context, a activity) error {
 	return nil
 }
 
-// undoByID takes back what is known by its id alone: a follow, or else a boost or a like.
+// undoByID takes back what is known by its id alone: a follow, a block, a like, a reaction, or else a boost.
 func (s *Server) undoByID(ctx context.Context, a activity, id string) error {
 	if id == "" {
 		return errs.Invalid("Nothing to undo")
@@ -48,11 +51,28 @@ func (s *Server) undoByID(ctx context.Context, a activity, id string) error {
 	if err != nil && !errs.IsNotFound(err) {
 		return err
 	}
+	if blocked, err := s.Relations.BlockedByURI(ctx, s.DB, a.by.ID, id); err == nil {
+		to, err := s.Accounts.ByID(ctx, s.DB, blocked)
+		if err != nil {
+			return err
+		}
+		s.mark(ctx, "undone", id, undoneAge)
+		return s.Relations.Unblock(ctx, a.by, to)
+	} else if !errs.IsNotFound(err) {
+		return err
+	}
 	liked, err := s.Statuses.LikedPost(ctx, s.DB, a.by.ID, id)
 	if err == nil {
 		_, err = s.Statuses.Unfavourite(ctx, a.by, liked)
 	}
 	if err != nil && !errs.IsNotFound(err) {
+		return err
+	}
+	if on, emoji, err := s.Statuses.Reacted(ctx, s.DB, a.by.ID, id); err == nil {
+		if err := s.Statuses.Unreact(ctx, a.by, on, emoji); err != nil {
+			return err
+		}
+	} else if !errs.IsNotFound(err) {
 		return err
 	}
 	s.mark(ctx, "undone", id, undoneAge)
@@ -80,6 +100,11 @@ func (s *Server) undoLike(ctx context.Context, a activity, like *ap.Object) erro
 		if err := s.Statuses.ReceiveDelete(ctx, a.by, like.ID); err != nil {
 			return err
 		}
+	}
+	if on, emoji, err := s.Statuses.Reacted(ctx, s.DB, a.by.ID, like.ID); err == nil { // not everybody repeats the emoji
+		return s.Statuses.Unreact(ctx, a.by, on, emoji)
+	} else if !errs.IsNotFound(err) {
+		return err
 	}
 	st, err := s.localStatus(ctx, like.IDOf("object"))
 	if err != nil {

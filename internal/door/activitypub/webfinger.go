@@ -67,7 +67,7 @@ func (s *Server) fingered(req *http.Request, resource string) (*accounts.Account
 			return nil, errs.NotFound()
 		}
 	}
-	if (s.Site.IsLocalDomain(name) || strings.EqualFold(name, s.instanceName())) && name != "" {
+	if name != "" && (s.Site.IsLocalDomain(name) || strings.EqualFold(name, s.serverName())) {
 		return s.EnsureInstanceActor(ctx)
 	}
 	a, err := s.Accounts.ByAcct(ctx, s.DB, name, "")
@@ -77,18 +77,12 @@ func (s *Server) fingered(req *http.Request, resource string) (*accounts.Account
 	return a, err
 }
 
-// instanceName is what the instance actor is called: the domain, without its port, for names have no colon in them.
-func (s *Server) instanceName() string {
-	name, _, _ := strings.Cut(s.Site.LocalDomain, ":")
-	return name
-}
-
 func (s *Server) answerFinger(w http.ResponseWriter, a *accounts.Account) error {
 	doc := jrd{Subject: "acct:" + a.Username + "@" + s.Site.LocalDomain}
 	self := jrdLink{Rel: "self", Type: "application/activity+json", Href: a.URI}
 	page := jrdLink{Rel: "http://webfinger.net/rel/profile-page", Type: "text/html", Href: a.URL}
 	if a.Username == accounts.InstanceActor {
-		doc.Subject = "acct:" + s.instanceName() + "@" + s.Site.LocalDomain
+		doc.Subject = "acct:" + s.serverName() + "@" + s.Site.LocalDomain
 		doc.Aliases, doc.Links = []string{a.URI}, []jrdLink{page, self}
 	} else {
 		doc.Aliases = []string{a.URL, a.URI}
