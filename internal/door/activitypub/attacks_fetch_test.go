@@ -50,7 +50,9 @@ func (s *scene) fet05() {
 		"its own next":   func(rest string) doc { return page(number(rest)).with(doc{"next": s.evil.url("/pages/" + rest)}) },
 		"one item each":  func(rest string) doc { return page(number(rest), s.evil.url("/missing/"+rest)) },
 		"too many items": func(rest string) doc { return page(number(rest), many...) },
-		"inline":         func(rest string) doc { return doc{"id": s.evil.url("/pages/" + rest), "type": "Collection", "first": page(1)} },
+		"inline": func(rest string) doc {
+			return doc{"id": s.evil.url("/pages/" + rest), "type": "Collection", "first": page(1)}
+		},
 	} {
 		s.us.clock.Advance(time.Hour)
 		s.evil.endless("/pages/", shape)
