@@ -21,6 +21,10 @@ type domainsCmd struct {
 	Unblock domainsUnblockCmd `cmd:"" help:"Take a decision back. Ties that it ended do not come back."`
 	Import  domainsImportCmd  `cmd:"" help:"Read decisions from a CSV file as Mastodon writes it."`
 	Export  domainsExportCmd  `cmd:"" help:"Write all decisions as a CSV file that Mastodon reads."`
+	// In limited federation mode, which exchanges nothing with others.
+	Allow    domainsAllowCmd    `cmd:"" help:"Allow domains and everything below them, in limited federation mode."`
+	Disallow domainsDisallowCmd `cmd:"" help:"Take that back."`
+	Allowed  domainsAllowedCmd  `cmd:"" help:"List the domains that are allowed."`
 }
 
 // blockInfo is a decision as it is printed.

@@ -85,6 +85,7 @@ func (a *App) build() error {
 	a.Federation = activitypub.New(activitypub.Deps{
 		Resolver: resolver, Jobs: a.Jobs, IDs: a.IDs, Relations: a.Relations, Statuses: a.Statuses, Moderation: a.Moderation, Log: a.Log, Metrics: a.Metrics,
 		MediaURL: a.mediaURL, FileURL: a.fileURL, About: a.about, Version: config.Version,
+		SignedFetch: a.Config.SignedFetch(),
 	})
 	if err := a.buildDoors(); err != nil {
 		return err
@@ -100,7 +101,11 @@ func (a *App) buildDomains() {
 		registrations = settings.RegistrationsOpen
 	}
 	a.Settings = settings.New(settings.Deps{DB: a.DB, IDs: a.IDs, Clock: a.Clock, Site: a.Site, DefaultRegistrations: registrations})
-	a.Instances = instances.New(a.DB, a.Clock, a.Jobs)
+	var limits []instances.Option
+	if a.Config.Limited() {
+		limits = append(limits, instances.Limited())
+	}
+	a.Instances = instances.New(a.DB, a.Clock, a.Jobs, limits...)
 	a.Accounts = accounts.New(accounts.Deps{DB: a.DB, Jobs: a.Jobs, IDs: a.IDs, Clock: a.Clock, Site: a.Site})
 	a.Access = access.New(access.Deps{
 		DB: a.DB, Jobs: a.Jobs, IDs: a.IDs, Clock: a.Clock, Site: a.Site, Settings: a.Settings, Accounts: a.Accounts, Bus: a.Bus,

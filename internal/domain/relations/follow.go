@@ -259,3 +259,9 @@ func (s *Service) FollowByURI(ctx context.Context, q db.Q, uri string) (by, targ
 func (s *Service) Follows(ctx context.Context, q db.Q, by, target accounts.ID) (bool, error) {
 	return db.Exists(ctx, q, "SELECT 1 FROM follows WHERE account_id = $1 AND target_account_id = $2", by, target)
 }
+
+// BlocksOrDomain reports whether an account has blocked somebody, or the domain that they are of.
+func (s *Service) BlocksOrDomain(ctx context.Context, q db.Q, by accounts.ID, who *accounts.Account) (bool, error) {
+	return db.Exists(ctx, q, `SELECT 1 FROM blocks WHERE account_id = $1 AND target_account_id = $2
+UNION ALL SELECT 1 FROM account_domain_blocks WHERE account_id = $1 AND domain = $3 AND domain <> ''`, by, who.ID, who.Domain)
+}

@@ -93,15 +93,19 @@ func (s *Server) Mount(r chi.Router) {
 	}
 	for path, h := range map[string]httpio.Handler{
 		"/.well-known/webfinger": s.getWebfinger, "/.well-known/host-meta": s.getHostMeta, "/.well-known/host-meta.json": s.getHostMetaJSON,
-		"/.well-known/nodeinfo": s.getNodeInfoLinks, "/nodeinfo/2.0": s.getNodeInfo,
+		"/.well-known/nodeinfo": s.getNodeInfoLinks, "/nodeinfo/2.0": s.nodeInfo("2.0"), "/nodeinfo/2.1": s.nodeInfo("2.1"),
 		"/actor": s.getInstanceActor, "/actor/outbox": s.getInstanceOutbox,
+	} {
+		get(r, path, httpio.Serve(s.Log, h))
+	}
+	for path, h := range map[string]httpio.Handler{
 		"/users/{name}/outbox": s.getOutbox, "/users/{name}/followers": s.getFollowers, "/users/{name}/following": s.getFollowing,
 		"/users/{name}/followers_synchronization": s.getFollowersSync,
 		"/users/{name}/collections/featured":      s.getFeatured, "/users/{name}/collections/tags": s.getFeaturedTags,
 		"/users/{name}/statuses/{id}/activity": s.getActivity, "/users/{name}/statuses/{id}/replies": s.getReplies,
 		"/users/{name}/statuses/{id}/likes": s.getLikes, "/users/{name}/statuses/{id}/shares": s.getShares,
 	} {
-		get(r, path, httpio.Serve(s.Log, h))
+		get(r, path, httpio.Serve(s.Log, s.signedOnly(h)))
 	}
 	get(r, "/users/{name}", http.HandlerFunc(s.toProfile))
 	get(r, "/users/{name}/statuses/{id}", http.HandlerFunc(s.toProfile))
@@ -125,10 +129,10 @@ func (s *Server) toProfile(w http.ResponseWriter, req *http.Request) {
 func (s *Server) negotiated() http.Handler {
 	r := chi.NewRouter()
 	for _, prefix := range []string{"/users/{name}", "/@{name}"} {
-		get(r, prefix, httpio.Serve(s.Log, s.getActor))
+		get(r, prefix, httpio.Serve(s.Log, s.signedOnly(s.getActor)))
 	}
-	get(r, "/users/{name}/statuses/{id}", httpio.Serve(s.Log, s.getStatus))
-	get(r, "/@{name}/{id:[0-9]+}", httpio.Serve(s.Log, s.getStatus))
+	get(r, "/users/{name}/statuses/{id}", httpio.Serve(s.Log, s.signedOnly(s.getStatus)))
+	get(r, "/@{name}/{id:[0-9]+}", httpio.Serve(s.Log, s.signedOnly(s.getStatus)))
 	return r
 }
 

@@ -110,6 +110,12 @@ func (s *Server) getActor(w http.ResponseWriter, req *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if hidden, err := s.hides(req, a); err != nil || hidden {
+		if err != nil {
+			return err
+		}
+		return write(w, minimalActor(a))
+	}
 	doc, err := s.actor(req.Context(), a)
 	if err != nil {
 		return err

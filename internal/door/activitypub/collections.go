@@ -36,6 +36,12 @@ func (s *Server) getOutbox(w http.ResponseWriter, req *http.Request) error {
 		return err
 	}
 	page, maxID, minID := paged(req)
+	if hidden, err := s.hides(req, a); err != nil || hidden {
+		if err != nil {
+			return err
+		}
+		return write(w, ap.OrderedCollection(a.OutboxURL, 0, "", ""))
+	}
 	if !page {
 		return write(w, ap.OrderedCollection(a.OutboxURL, a.StatusesCount, a.OutboxURL+"?page=true", a.OutboxURL+"?min_id=0&page=true"))
 	}
@@ -138,6 +144,12 @@ func (s *Server) getFeatured(w http.ResponseWriter, req *http.Request) error {
 	a, err := s.named(req)
 	if err != nil {
 		return err
+	}
+	if hidden, err := s.hides(req, a); err != nil || hidden {
+		if err != nil {
+			return err
+		}
+		return write(w, ap.OrderedItems(a.FeaturedURL, nil))
 	}
 	ctx := req.Context()
 	list, err := s.Statuses.PinnedOf(ctx, s.DB, 0, a.ID)

@@ -41,6 +41,11 @@ func (r *Resolver) fingerAt(ctx context.Context, scheme string, h accounts.Handl
 	if !slices.Contains([]string{"application/jrd+json", "application/json", "application/activity+json"}, kind) {
 		return fingered{}, errs.Invalid("The answer is not a WebFinger document")
 	}
+	return readFinger(res.Body, h)
+}
+
+// readFinger reads what a domain says about a name.
+func readFinger(body []byte, h accounts.Handle) (out fingered, err error) {
 	var doc struct {
 		Subject string `json:"subject"`
 		Links   []struct {
@@ -49,10 +54,10 @@ func (r *Resolver) fingerAt(ctx context.Context, scheme string, h accounts.Handl
 			Href string `json:"href"`
 		} `json:"links"`
 	}
-	if err := json.Unmarshal(res.Body, &doc); err != nil {
+	if err := json.Unmarshal(body, &doc); err != nil {
 		return fingered{}, errs.Wrap(errs.MalformedKind, err, "The answer is not a WebFinger document")
 	}
-	out := fingered{handle: h}
+	out = fingered{handle: h}
 	if doc.Subject != "" {
 		if out.handle, err = parseAcct(doc.Subject); err != nil {
 			return fingered{}, err

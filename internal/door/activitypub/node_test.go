@@ -68,12 +68,12 @@ func keysOf(t testing.TB, name string) accounts.Keys {
 func ignore[E any](context.Context, E) error { return nil }
 
 // newNode starts a server on a free port of loopback.
-func newNode(t testing.TB, d *db.DB, c *clock.Fake) *node {
+func newNode(t testing.TB, d *db.DB, c *clock.Fake, options ...instances.Option) *node {
 	t.Helper()
 	mux := chi.NewRouter()
 	web := httptest.NewServer(mux)
 	t.Cleanup(web.Close)
-	n := build(t, d, c, settings.Site{LocalDomain: strings.TrimPrefix(web.URL, "http://"), WebDomain: strings.TrimPrefix(web.URL, "http://")})
+	n := build(t, d, c, settings.Site{LocalDomain: strings.TrimPrefix(web.URL, "http://"), WebDomain: strings.TrimPrefix(web.URL, "http://")}, options...)
 	mux.Use(n.Negotiate)
 	n.Mount(mux)
 	n.work()
@@ -81,9 +81,9 @@ func newNode(t testing.TB, d *db.DB, c *clock.Fake) *node {
 }
 
 // build makes the services of a server; nothing runs yet.
-func build(t testing.TB, d *db.DB, c *clock.Fake, site settings.Site) *node {
+func build(t testing.TB, d *db.DB, c *clock.Fake, site settings.Site, options ...instances.Option) *node {
 	t.Helper()
-	n := process(t, d, c, site, 1)
+	n := process(t, d, c, site, 1, options...)
 	n.local(accounts.InstanceActor, "Application")
 	return n
 }
@@ -97,12 +97,12 @@ func (n *node) twin() *node {
 }
 
 // process makes the services of one process of a server.
-func process(t testing.TB, d *db.DB, c *clock.Fake, site settings.Site, slot int) *node {
+func process(t testing.TB, d *db.DB, c *clock.Fake, site settings.Site, slot int, options ...instances.Option) *node {
 	t.Helper()
 	source := ids.NewSource(c, slot)
 	n := &node{t: t, clock: c, site: site, db: d}
 	n.jobs = jobs.New(jobs.Options{DB: d, IDs: source, Clock: c})
-	n.instances = instances.New(d, c, n.jobs)
+	n.instances = instances.New(d, c, n.jobs, options...)
 	n.accounts = accounts.New(accounts.Deps{DB: d, Jobs: n.jobs, IDs: source, Clock: c, Site: site})
 	n.relations = relations.New(relations.Deps{DB: d, Jobs: n.jobs, IDs: source, Clock: c, Accounts: n.accounts})
 	files := media.New(d, source, c)

@@ -12,7 +12,12 @@ import (
 // nodeInfoAge is how long the numbers of NodeInfo are kept: crawlers ask often, and counting is not free.
 const nodeInfoAge = 10 * time.Minute
 
-const nodeInfoSchema = "http://nodeinfo.diaspora.software/ns/schema/2.0"
+// nodeInfoSchema with a version is what names the form of the document. Both versions say the same here; 2.1 also where the
+// software comes from.
+const nodeInfoSchema = "http://nodeinfo.diaspora.software/ns/schema/"
+
+// repository is where the software's source is.
+const repository = "https://github.com/gomph/gomph"
 
 // About is what NodeInfo tells about this server.
 type About struct {
@@ -25,8 +30,9 @@ type About struct {
 type nodeInfo struct {
 	Version  string `json:"version"`
 	Software struct {
-		Name    string `json:"name"`
-		Version string `json:"version"`
+		Name       string `json:"name"`
+		Version    string `json:"version"`
+		Repository string `json:"repository,omitempty"`
 	} `json:"software"`
 	Protocols []string `json:"protocols"`
 	Services  struct {
@@ -46,21 +52,32 @@ type nodeInfo struct {
 }
 
 func (s *Server) getNodeInfoLinks(w http.ResponseWriter, _ *http.Request) error {
-	return wellKnown(w, "application/json; charset=utf-8", jrd{Links: []jrdLink{{Rel: nodeInfoSchema, Href: s.Site.URL("/nodeinfo/2.0")}}})
+	links := []jrdLink{}
+	for _, version := range []string{"2.0", "2.1"} {
+		links = append(links, jrdLink{Rel: nodeInfoSchema + version, Href: s.Site.URL("/nodeinfo/" + version)})
+	}
+	return wellKnown(w, "application/json; charset=utf-8", jrd{Links: links})
 }
 
-func (s *Server) getNodeInfo(w http.ResponseWriter, req *http.Request) error {
+func (s *Server) nodeInfo(version string) httpio.Handler {
+	return func(w http.ResponseWriter, req *http.Request) error { return s.getNodeInfo(w, req, version) }
+}
+
+func (s *Server) getNodeInfo(w http.ResponseWriter, req *http.Request, version string) error {
 	about, err := s.about(req.Context())
 	if err != nil {
 		return err
 	}
-	doc := nodeInfo{Version: "2.0", Protocols: []string{"activitypub"}, OpenRegistrations: about.OpenRegistrations,
+	doc := nodeInfo{Version: version, Protocols: []string{"activitypub"}, OpenRegistrations: about.OpenRegistrations,
 		Metadata: map[string]string{"nodeName": about.Name, "nodeDescription": about.Description}}
 	doc.Software.Name, doc.Software.Version = "gomph", s.Version
+	if version == "2.1" {
+		doc.Software.Repository = repository
+	}
 	doc.Services.Outbound, doc.Services.Inbound = []string{}, []string{}
 	doc.Usage.Users.Total, doc.Usage.Users.ActiveMonth, doc.Usage.Users.ActiveHalfyear = about.Users, about.ActiveMonth, about.ActiveHalfyear
 	doc.Usage.LocalPosts = about.Posts
-	w.Header().Set("Content-Type", `application/json; profile="`+nodeInfoSchema+`#"; charset=utf-8`)
+	w.Header().Set("Content-Type", `application/json; profile="`+nodeInfoSchema+version+`#"; charset=utf-8`)
 	w.Header().Set("Cache-Control", "public, max-age=1800")
 	w.Header().Set("Access-Control-Allow-Origin", "*")
 	return httpio.JSON(w, http.StatusOK, doc)

@@ -136,6 +136,9 @@ func (r *Resolver) keyOwner(ctx context.Context, keyID string) (*accounts.Accoun
 // viewer is who asks for a document with a valid signature, or nobody. A signature that does not hold is like none: whoever may
 // not see a post learns nothing else from it (VIS-01).
 func (r *Resolver) viewer(req *http.Request) accounts.ID {
+	if id, ok := req.Context().Value(viewerKey{}).(accounts.ID); ok {
+		return id
+	}
 	sig, err := httpsig.Parse(req)
 	if err != nil || r.checkHost(req) != nil {
 		return 0

@@ -3,6 +3,7 @@ package activitypub
 import (
 	"encoding/xml"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
@@ -42,7 +43,7 @@ func (s *Server) getWebfinger(w http.ResponseWriter, req *http.Request) error {
 	if a.Suspended() {
 		return errGone()
 	}
-	return s.answerFinger(w, a)
+	return s.answerFinger(w, a, req.URL.Query()["rel"])
 }
 
 func (s *Server) fingered(req *http.Request, resource string) (*accounts.Account, error) {
@@ -77,7 +78,8 @@ func (s *Server) fingered(req *http.Request, resource string) (*accounts.Account
 	return a, err
 }
 
-func (s *Server) answerFinger(w http.ResponseWriter, a *accounts.Account) error {
+// answerFinger describes an account; with rels only the links of these kinds, as RFC 7033 has it.
+func (s *Server) answerFinger(w http.ResponseWriter, a *accounts.Account, rels []string) error {
 	doc := jrd{Subject: "acct:" + a.Username + "@" + s.Site.LocalDomain}
 	self := jrdLink{Rel: "self", Type: "application/activity+json", Href: a.URI}
 	page := jrdLink{Rel: "http://webfinger.net/rel/profile-page", Type: "text/html", Href: a.URL}
@@ -90,6 +92,9 @@ func (s *Server) answerFinger(w http.ResponseWriter, a *accounts.Account) error 
 		if url := s.fileURL(a.Avatar); url != "" {
 			doc.Links = append(doc.Links, jrdLink{Rel: "http://webfinger.net/rel/avatar", Type: mediaTypeOf(url), Href: url})
 		}
+	}
+	if len(rels) > 0 {
+		doc.Links = slices.DeleteFunc(doc.Links, func(l jrdLink) bool { return !slices.Contains(rels, l.Rel) })
 	}
 	return wellKnown(w, "application/jrd+json; charset=utf-8", doc)
 }

@@ -51,6 +51,9 @@ type Config struct {
 	RedisPassword string `name:"redis-password" env:"REDIS_PASSWORD" group:"Messages and cache" secret:"" placeholder:"SECRET" help:"See REDIS_HOST."`
 	RedisDB       string `name:"redis-db" env:"REDIS_DB" group:"Messages and cache" placeholder:"N" help:"See REDIS_HOST."`
 
+	AuthorizedFetch string `name:"authorized-fetch" env:"AUTHORIZED_FETCH" group:"Federation" enum:",true,false" default:"" placeholder:"BOOL" help:"true shows profiles and posts as documents only to servers that sign that they ask, and lets nobody pass on what is posted."`
+	LimitedMode     string `name:"limited-federation-mode" env:"LIMITED_FEDERATION_MODE,WHITELIST_MODE" group:"Federation" enum:",true,false" default:"" placeholder:"BOOL" help:"true exchanges anything only with the domains of gomph domains allow. It implies AUTHORIZED_FETCH."`
+
 	AllowedPrivate []string `name:"allowed-private-addresses" env:"ALLOWED_PRIVATE_ADDRESSES" group:"Safety" sep:"," placeholder:"NETWORKS" help:"Private networks that outgoing requests may reach: for tests."`
 	SecretKeyBase  string   `name:"secret-key-base" env:"SECRET_KEY_BASE" group:"Safety" secret:"" placeholder:"SECRET" help:"Signs what the server hands out and reads again. Default: generated once and kept in GOMPH_DATA."`
 	RateLimits     string   `name:"rate-limits" env:"GOMPH_RATE_LIMITS" group:"Safety" enum:"on,off" default:"on" placeholder:"on|off" help:"off only for load tests."`
@@ -131,6 +134,12 @@ func (c *Config) Check(onlyStreaming bool) error {
 
 // HTTPS reports whether people reach the server by https.
 func (c *Config) HTTPS() bool { return c.LocalHTTPS == "true" }
+
+// Limited reports whether anything is exchanged with allowed domains alone.
+func (c *Config) Limited() bool { return c.LimitedMode == "true" }
+
+// SignedFetch reports whether documents are shown only to those who sign that they ask.
+func (c *Config) SignedFetch() bool { return c.AuthorizedFetch == "true" || c.Limited() }
 
 // Postgres reports whether the database is PostgreSQL.
 func (c *Config) Postgres() bool {
