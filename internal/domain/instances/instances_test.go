@@ -3,6 +3,7 @@ package instances_test
 import (
 	"reflect"
 	"testing"
+	"time"
 
 	"github.com/gomph/gomph/internal/domain/instances"
 	"github.com/gomph/gomph/internal/kit/db"
@@ -37,6 +38,7 @@ func TestBlocksHoldForSubdomains(t *testing.T) {
 			"sub.xn--mnchen-3ya.example:80": {Domain: "xn--mnchen-3ya.example", Severity: "noop"},
 		} {
 			got, err := w.Instances.BlockOf(w.Ctx(), d, domain)
+			got.CreatedAt = time.Time{}
 			if err != nil || got != want {
 				t.Errorf("%q: %+v, %v", domain, got, err)
 			}

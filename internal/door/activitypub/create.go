@@ -20,8 +20,15 @@ func (s *Server) performCreate(ctx context.Context, a activity) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.receive(ctx, arrival{Note: n, by: a.by})
-	return err
+	st, err := s.receive(ctx, arrival{Note: n, by: a.by})
+	if err != nil {
+		return err
+	}
+	to, err := s.forwardable(ctx, a, st)
+	if err != nil {
+		return err
+	}
+	return s.forward(ctx, a, to)
 }
 
 // fetchSent takes a post of which only the id was sent, from the sender's own host.
