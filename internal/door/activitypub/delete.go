@@ -28,19 +28,19 @@ func (s *Server) performDelete(ctx context.Context, a activity) error {
 	if o := a.Object.Object("object"); o != nil && o.Has("attributedTo") && o.IDOf("attributedTo") != a.by.URI {
 		return errs.Forbidden()
 	}
-	to, err := s.forwardedBefore(ctx, a, id)
+	to, err := s.passedOnBefore(ctx, a, id)
 	if err != nil {
 		return err
 	}
 	if err := s.Statuses.ReceiveDelete(ctx, a.by, id); err != nil {
 		return err
 	}
-	return s.forward(ctx, a, to)
+	return s.passOn(ctx, a, to)
 }
 
-// forwardedBefore is whose followers hear that a post is gone, because its Create went to them.
-func (s *Server) forwardedBefore(ctx context.Context, a activity, id string) (*accounts.Account, error) {
-	if !a.Has("signature") {
+// passedOnBefore is whose followers hear that a post is gone, because its Create went to them.
+func (s *Server) passedOnBefore(ctx context.Context, a activity, id string) (*accounts.Account, error) {
+	if !carriesSignature(a.Object) {
 		return nil, nil
 	}
 	st, err := s.Statuses.ByURI(ctx, s.DB, id)
@@ -50,7 +50,7 @@ func (s *Server) forwardedBefore(ctx context.Context, a activity, id string) (*a
 	if err != nil {
 		return nil, err
 	}
-	return s.forwardable(ctx, a, st)
+	return s.mayPassOn(ctx, a, st)
 }
 
 // SendDelete tells those whom a post reached that it is gone, and then lets its rows go.

@@ -25,10 +25,10 @@ func bodyOf(doc any) ([]byte, error) {
 	return ap.Document(doc)
 }
 
-// forwardable is the author of the post of ours that a post answers, if what its author signed may be passed on to those who
+// mayPassOn is the author of the post of ours that a post answers, if what its author signed may be passed on to those who
 // follow the conversation: both are for all to see. Otherwise it is nil.
-func (s *Server) forwardable(ctx context.Context, a activity, st *statuses.Status) (*accounts.Account, error) {
-	if !a.Has("signature") || st == nil || !st.Distributable() || st.InReplyToID == 0 || a.ID == "" {
+func (s *Server) mayPassOn(ctx context.Context, a activity, st *statuses.Status) (*accounts.Account, error) {
+	if !carriesSignature(a.Object) || st == nil || !st.Distributable() || st.InReplyToID == 0 || a.ID == "" {
 		return nil, nil
 	}
 	parent, err := s.Statuses.Any(ctx, s.DB, st.InReplyToID)
@@ -41,9 +41,9 @@ func (s *Server) forwardable(ctx context.Context, a activity, st *statuses.Statu
 	return s.Accounts.ByID(ctx, s.DB, parent.AccountID)
 }
 
-// forward passes an activity on, unchanged, to the followers of the one whose post it answers (Mastodon: "inbox forwarding"). Its
+// passOn passes an activity on, unchanged, to the followers of the one whose post it answers (Mastodon: "inbox forwarding"). Its
 // sender's server has it.
-func (s *Server) forward(ctx context.Context, a activity, to *accounts.Account) error {
+func (s *Server) passOn(ctx context.Context, a activity, to *accounts.Account) error {
 	if to == nil {
 		return nil
 	}
