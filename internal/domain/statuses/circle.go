@@ -30,8 +30,12 @@ func (s *Service) circle(ctx context.Context, by *accounts.Account, st, parent *
 		return false, false, nil
 	}
 	notices, elsewhere := false, false
+	answered := by.ID // the followers of whoever is answered hear of it too, where it is for all to see
+	if st.Distributable() && st.InReplyToAccountID != 0 {
+		answered = st.InReplyToAccountID
+	}
 	if st.Visibility != Direct {
-		err = s.DB.QueryRow(ctx, "SELECT "+wantsNotices("$1")+", EXISTS (SELECT 1 FROM follows f JOIN accounts a ON a.id = f.account_id WHERE f.target_account_id = $1 AND a.domain <> '') OR "+relayed("$2"), by.ID, int64(st.Visibility)).
+		err = s.DB.QueryRow(ctx, "SELECT "+wantsNotices("$1")+", EXISTS (SELECT 1 FROM follows f JOIN accounts a ON a.id = f.account_id WHERE f.target_account_id IN ($1, CAST($3 AS BIGINT)) AND a.domain <> '') OR "+relayed("$2"), by.ID, int64(st.Visibility), answered).
 			Scan(&notices, &elsewhere)
 		if err != nil {
 			return false, false, fmt.Errorf("looking at followers: %w", err)

@@ -105,5 +105,6 @@ func (s *Service) HeardElsewhere(ctx context.Context, q db.Q, id ID) (bool, erro
   EXISTS (SELECT 1 FROM mentions m JOIN accounts a ON a.id = m.account_id WHERE m.status_id = s.id AND a.domain <> '')
   OR EXISTS (SELECT 1 FROM accounts a WHERE a.id = s.in_reply_to_account_id AND a.domain <> '')
   OR EXISTS (SELECT 1 FROM accounts a WHERE a.id = o.account_id AND a.domain <> '')
+  OR (s.visibility <= 1 AND EXISTS (SELECT 1 FROM follows f JOIN accounts a ON a.id = f.account_id WHERE f.target_account_id = s.in_reply_to_account_id AND s.in_reply_to_account_id <> 0 AND a.domain <> ''))
   OR `+relayed("s.visibility")+` OR (s.visibility < 3 AND EXISTS (SELECT 1 FROM follows f JOIN accounts a ON a.id = f.account_id WHERE f.target_account_id = s.account_id AND a.domain <> '')))`, id)
 }

@@ -19,6 +19,9 @@ const undoneAge = 6 * time.Hour
 type activity struct {
 	*ap.Object
 	by *accounts.Account
+	// text is the activity as it came, and via who delivered it, if it was somebody else.
+	text string
+	via  accounts.ID
 }
 
 // verb performs one type of activity.
@@ -72,7 +75,7 @@ func (s *Server) Perform(ctx context.Context, e Received) error {
 		if v.kind != o.Kind(s.kinds...) || by.Suspended() && !v.evenGone {
 			continue
 		}
-		err := v.perform(ctx, activity{o, by})
+		err := v.perform(ctx, activity{Object: o, by: by, text: e.Body, via: e.Via})
 		s.performed.Inc(v.kind, outcome(err))
 		if err = dropped(err); err != nil {
 			return fmt.Errorf("performing %s: %w", v.kind, err)

@@ -20,8 +20,19 @@ func (s *Server) performCreate(ctx context.Context, a activity) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.receive(ctx, arrival{Note: n, by: a.by})
-	return err
+	relayed, err := s.viaRelay(ctx, a)
+	if err != nil {
+		return err
+	}
+	st, err := s.receive(ctx, arrival{Note: n, by: a.by, relayed: relayed})
+	if err != nil {
+		return err
+	}
+	to, err := s.mayPassOn(ctx, a, st)
+	if err != nil {
+		return err
+	}
+	return s.passOn(ctx, a, to)
 }
 
 // fetchSent takes a post of which only the id was sent, from the sender's own host.

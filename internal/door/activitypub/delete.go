@@ -28,7 +28,29 @@ func (s *Server) performDelete(ctx context.Context, a activity) error {
 	if o := a.Object.Object("object"); o != nil && o.Has("attributedTo") && o.IDOf("attributedTo") != a.by.URI {
 		return errs.Forbidden()
 	}
-	return s.Statuses.ReceiveDelete(ctx, a.by, id)
+	to, err := s.passedOnBefore(ctx, a, id)
+	if err != nil {
+		return err
+	}
+	if err := s.Statuses.ReceiveDelete(ctx, a.by, id); err != nil {
+		return err
+	}
+	return s.passOn(ctx, a, to)
+}
+
+// passedOnBefore is whose followers hear that a post is gone, because its Create went to them.
+func (s *Server) passedOnBefore(ctx context.Context, a activity, id string) (*accounts.Account, error) {
+	if !carriesSignature(a.Object) {
+		return nil, nil
+	}
+	st, err := s.Statuses.ByURI(ctx, s.DB, id)
+	if errs.IsNotFound(err) || err == nil && st.AccountID != a.by.ID {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.mayPassOn(ctx, a, st)
 }
 
 // SendDelete tells those whom a post reached that it is gone, and then lets its rows go.

@@ -9,7 +9,6 @@ import (
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/instances"
 	"github.com/gomph/gomph/internal/domain/statuses"
-	"github.com/gomph/gomph/internal/kit/ap"
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/fetch/weburl"
 	"github.com/gomph/gomph/internal/kit/jobs"
@@ -94,7 +93,7 @@ func (s *Server) dispatch(ctx context.Context, from *accounts.Account, out sendi
 	now, seq := s.Clock.Now(), s.IDs.Next()
 	later := map[time.Duration][]jobs.Event{}
 	for _, doc := range out.docs {
-		body, err := ap.Document(doc)
+		body, err := bodyOf(doc)
 		if err != nil {
 			return jobs.Dead(err)
 		}

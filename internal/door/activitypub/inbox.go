@@ -29,6 +29,8 @@ type Received struct {
 	Body    string
 	Key     string
 	Host    string
+	// Via is who delivered what somebody else signed.
+	Via accounts.ID `json:",omitzero"`
 }
 
 // Kind names the command.
@@ -98,6 +100,7 @@ func (s *Server) take(w http.ResponseWriter, req *http.Request) error {
 	if err != nil {
 		return err
 	}
+	signer := by
 	if by.uri != actor {
 		if by, body, err = s.forwarded(ctx, o, body); err != nil {
 			return err
@@ -111,7 +114,11 @@ func (s *Server) take(w http.ResponseWriter, req *http.Request) error {
 	if err := s.shed(ctx, w, by.id); err != nil {
 		return err
 	}
-	todo := append(s.followersToCompare(ctx, req.Header, by), Received{ActorID: by.id, Body: string(body), Key: activityKey(o, actor, body), Host: ap.HostOf(actor)})
+	in := Received{ActorID: by.id, Body: string(body), Key: activityKey(o, actor, body), Host: ap.HostOf(actor)}
+	if signer != by {
+		in.Via = signer.id
+	}
+	todo := append(s.followersToCompare(ctx, req.Header, signer), in)
 	err = s.DB.Write(ctx, func(tx *db.Tx) error { return s.Jobs.Emit(ctx, tx, todo...) })
 	if err != nil {
 		return fmt.Errorf("queueing an activity: %w", err)

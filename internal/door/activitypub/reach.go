@@ -13,7 +13,8 @@ import (
 const maxInteracted = 1000
 
 // reach lists the inboxes that a post of ours, or a boost, goes to: never outside of its audience (VIS-06). Followers get what is
-// not direct; those mentioned get everything; the authors of what is answered or boosted get what anybody may see. With changed,
+// not direct; those mentioned get everything; the authors of what is answered or boosted, and the
+// followers of the former if it is one of ours, get what anybody may see. With changed,
 // those who liked or boosted it hear of it too, for they may show it.
 func (s *Server) reach(ctx context.Context, p *post, changed bool) ([]string, error) {
 	st := p.status
@@ -35,6 +36,14 @@ func (s *Server) reach(ctx context.Context, p *post, changed bool) ([]string, er
 		people = append(people, m.AccountID)
 	}
 	if st.Distributable() {
+		// Who follows the one whose post is answered follows the conversation (Mastodon). Only our people's followers are known.
+		if st.InReplyToAccountID != 0 && st.InReplyToAccountID != st.AccountID {
+			thread, err := s.Relations.RemoteInboxes(ctx, s.DB, st.InReplyToAccountID)
+			if err != nil {
+				return nil, err
+			}
+			inboxes = append(inboxes, thread...)
+		}
 		people = append(people, st.InReplyToAccountID)
 		if p.boosted != nil {
 			people = append(people, p.boosted.AccountID)

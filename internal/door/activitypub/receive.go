@@ -43,6 +43,8 @@ type arrival struct {
 	asked bool
 	// depth is how many answers were followed upwards to it.
 	depth int
+	// relayed says that a relay of ours passed it on.
+	relayed bool
 }
 
 // owned reads a post that its author sent: of the author's host, and by nobody else (ORG-05, ORG-06, AUZ-01).
@@ -238,7 +240,7 @@ func visibility(to, cc []string, by *accounts.Account) statuses.Visibility {
 // concerns reports whether a post is anyone's business here: it was asked for, its author is followed, it names somebody of ours
 // or is part of a conversation with them. Everything else that is pushed at us is not taken (AUZ-16).
 func (s *Server) concerns(ctx context.Context, a arrival, who audience, parent *statuses.Status, followed bool) (bool, error) {
-	if who.local || parent != nil && parent.Local || a.asked && who.visibility != statuses.Direct {
+	if who.local || parent != nil && parent.Local || a.asked && who.visibility != statuses.Direct || a.relayed && who.visibility == statuses.Public {
 		return true, nil
 	}
 	if followed || parent == nil {

@@ -115,6 +115,18 @@ func (s *Server) relays(ctx context.Context, by *accounts.Account) (bool, error)
 	return r.State == instances.RelayAccepted, err
 }
 
+// viaRelay reports whether a relay that takes part passed an activity on, which its author signed.
+func (s *Server) viaRelay(ctx context.Context, a activity) (bool, error) {
+	if a.via == 0 {
+		return false, nil
+	}
+	by, err := s.Accounts.ByID(ctx, s.DB, a.via)
+	if err != nil {
+		return false, dropped(err)
+	}
+	return s.relays(ctx, by)
+}
+
 // answersRelay takes the answer to the Follow of a relay. It reports whether the answer was one.
 func (s *Server) answersRelay(ctx context.Context, a activity, state string) (bool, error) {
 	id, by := a.IDOf("object"), ""

@@ -139,7 +139,7 @@ func (s *Server) undoBlock(ctx context.Context, a activity, block *ap.Object) er
 
 // undoAccept takes the grant of a follow back, which ends the follow.
 func (s *Server) undoAccept(ctx context.Context, a activity, accept *ap.Object) error {
-	by, err := s.asker(ctx, activity{accept, a.by})
+	by, err := s.asker(ctx, activity{Object: accept, by: a.by})
 	if err != nil {
 		return err
 	}
