@@ -250,6 +250,16 @@ func TestPagesOfTimelines(t *testing.T) {
 					return b.Statuses.Public(b.Ctx(), b.DB, 0, statuses.PublicOptions{}, c.p)
 				},
 				"home": func() ([]statuses.ID, error) { return b.Statuses.HomeOf(b.Ctx(), b.DB, ann.ID, c.p) },
+				"home of somebody whose people write much": func() ([]statuses.ID, error) {
+					wrote := func(n int) {
+						b.must(b.DB.Write(b.Ctx(), func(tx *db.Tx) error {
+							return tx.Do(b.Ctx(), "counting", "UPDATE accounts SET statuses_count = $1 WHERE id = $2", n, ann.ID)
+						}))
+					}
+					wrote(1_000_000)
+					defer wrote(len(all))
+					return b.Statuses.HomeOf(b.Ctx(), b.DB, ann.ID, c.p)
+				},
 				"account": func() ([]statuses.ID, error) {
 					return b.Statuses.OfAccount(b.Ctx(), b.DB, 0, ann.ID, statuses.AccountOptions{}, c.p)
 				},
