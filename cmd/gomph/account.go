@@ -22,6 +22,8 @@ type accountCmd struct {
 	Password accountPasswordCmd `cmd:"" help:"Give an account another password; every session and token ends."`
 	Disable  accountDisableCmd  `cmd:"" help:"Keep somebody from signing in."`
 	Enable   accountEnableCmd   `cmd:"" help:"Let somebody sign in again."`
+	Alias    accountAliasCmd    `cmd:"" help:"Other accounts of the same person."`
+	Move     accountMoveCmd     `cmd:"" help:"Let an account go on elsewhere, and its followers follow along."`
 }
 
 // command opens what a command works with; the server may run meanwhile.

@@ -10,6 +10,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/filters"
 	"github.com/gomph/gomph/internal/domain/instances"
 	"github.com/gomph/gomph/internal/domain/media"
+	"github.com/gomph/gomph/internal/domain/moderation"
 	"github.com/gomph/gomph/internal/domain/notifications"
 	"github.com/gomph/gomph/internal/domain/relations"
 	"github.com/gomph/gomph/internal/domain/settings"
@@ -44,6 +45,7 @@ type App struct {
 	Media         *media.Service
 	Statuses      *statuses.Service
 	Filters       *filters.Service
+	Moderation    *moderation.Service
 	Feeds         *feeds.Service
 	Notifications *notifications.Service
 	Federation    *activitypub.Server

@@ -13,6 +13,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/filters"
 	"github.com/gomph/gomph/internal/domain/instances"
 	"github.com/gomph/gomph/internal/domain/media"
+	"github.com/gomph/gomph/internal/domain/moderation"
 	"github.com/gomph/gomph/internal/domain/notifications"
 	"github.com/gomph/gomph/internal/domain/relations"
 	"github.com/gomph/gomph/internal/domain/settings"
@@ -82,7 +83,7 @@ func (a *App) build() error {
 	})
 	a.buildPosts(resolver)
 	a.Federation = activitypub.New(activitypub.Deps{
-		Resolver: resolver, Jobs: a.Jobs, IDs: a.IDs, Relations: a.Relations, Statuses: a.Statuses, Log: a.Log, Metrics: a.Metrics,
+		Resolver: resolver, Jobs: a.Jobs, IDs: a.IDs, Relations: a.Relations, Statuses: a.Statuses, Moderation: a.Moderation, Log: a.Log, Metrics: a.Metrics,
 		MediaURL: a.mediaURL, FileURL: a.fileURL, About: a.about, Version: config.Version,
 	})
 	if err := a.buildDoors(); err != nil {
@@ -113,6 +114,7 @@ func (a *App) buildPosts(resolver statuses.Resolver) {
 	a.Statuses = statuses.New(statuses.Deps{
 		DB: a.DB, Jobs: a.Jobs, IDs: a.IDs, Clock: a.Clock, Site: a.Site, Accounts: a.Accounts, Relations: a.Relations, Media: a.Media, Resolver: resolver,
 	})
+	a.Moderation = moderation.New(moderation.Deps{DB: a.DB, Jobs: a.Jobs, IDs: a.IDs, Clock: a.Clock, Accounts: a.Accounts, Statuses: a.Statuses})
 	a.Filters = filters.New(filters.Deps{DB: a.DB, IDs: a.IDs, Clock: a.Clock, Statuses: a.Statuses, Bus: a.Bus})
 	a.Notifications = notifications.New(notifications.Deps{
 		DB: a.DB, IDs: a.IDs, Clock: a.Clock, Accounts: a.Accounts, Relations: a.Relations, Statuses: a.Statuses, Bus: a.Bus,

@@ -62,7 +62,7 @@ func (a *App) buildDoors() error {
 	})
 	d.rest = rest.New(rest.Deps{
 		DB: a.DB, Clock: a.Clock, Site: a.Site, Settings: a.Settings, Access: a.Access, Accounts: a.Accounts, Relations: a.Relations, Instances: a.Instances,
-		Statuses: a.Statuses, Media: a.Media, Filters: a.Filters, Notifications: a.Notifications, Feeds: a.Feeds, Render: d.render, Files: files,
+		Statuses: a.Statuses, Media: a.Media, Filters: a.Filters, Moderation: a.Moderation, Notifications: a.Notifications, Feeds: a.Feeds, Render: d.render, Files: files,
 		Finder: finder{a}, Version: config.Version,
 	})
 	d.api = api.Deps{Auth: a.Access, Log: a.Log, ClientAddr: addr, Metrics: a.Metrics}

@@ -8,6 +8,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/feeds"
+	"github.com/gomph/gomph/internal/domain/moderation"
 	"github.com/gomph/gomph/internal/domain/relations"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/door/activitypub"
@@ -64,6 +65,8 @@ func (a *App) onPeople() {
 	jobs.On(j, "mailer.registrations_limited", mails, mail.RegistrationsLimited)
 	jobs.On(j, "activitypub.send_profile", fanOut, a.Federation.SendProfile, jobs.When(func(e accounts.ProfileUpdated) bool { return e.Local }))
 	jobs.On(j, "activitypub.send_actor_delete", fanOut, a.Federation.SendActorDelete, jobs.When(func(e accounts.Removed) bool { return e.Local }))
+	jobs.On(j, "activitypub.send_move", fanOut, a.Federation.SendMove)
+	jobs.On(j, "activitypub.send_flag", fanOut, a.Federation.SendFlag, jobs.When(func(e moderation.Reported) bool { return e.ByLocal && len(e.Domains) > 0 }))
 	jobs.On(j, "statuses.remove_all", wholesale, func(ctx context.Context, e accounts.Removed) error { return a.Statuses.RemoveAll(ctx, e.AccountID) })
 	jobs.On(j, "accounts.purge", afterwards, func(ctx context.Context, e accounts.Removed) error { return a.Accounts.Purge(ctx, e.AccountID) })
 }

@@ -198,3 +198,9 @@ func like(s string) string {
 func (s *Service) LocalCount(ctx context.Context, q db.Q) (int64, error) {
 	return db.Value[int64](ctx, q, "SELECT COUNT(*) FROM accounts WHERE domain = '' AND suspended_at = 0 AND actor_type <> 'Application'")
 }
+
+// InboxesOf are inboxes of a server, those of accounts that were met last; at most limit.
+func (s *Service) InboxesOf(ctx context.Context, q db.Q, domain string, limit int) ([]string, error) {
+	return db.Column[string](ctx, q, `SELECT CASE WHEN shared_inbox_url <> '' THEN shared_inbox_url ELSE inbox_url END FROM accounts
+WHERE domain = $1 AND domain <> '' AND suspended_at = 0 AND inbox_url <> '' ORDER BY id DESC LIMIT $2`, domain, limit)
+}

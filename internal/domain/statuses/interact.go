@@ -132,15 +132,8 @@ func (s *Service) Favourite(ctx context.Context, by *accounts.Account, id ID, ur
 				return err
 			}
 		}
-		fid := s.IDs.Next()
-		n, err := tx.Exec(ctx, "INSERT INTO favourites (id, account_id, status_id, uri, created_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING", fid, by.ID, target.ID, uri, db.Ms(s.Clock.Now()))
-		if err != nil || n == 0 {
-			return err
-		}
-		if _, err := tx.Exec(ctx, "UPDATE statuses SET favourites_count = favourites_count + 1 WHERE id = $1", target.ID); err != nil {
-			return err
-		}
-		return s.Jobs.Emit(ctx, tx, Favourited{FavouriteID: fid, StatusID: target.ID, AccountID: by.ID, ByLocal: by.Local(), AuthorLocal: local})
+		_, err := s.like(ctx, tx, by, target.ID, like{uri: uri, plain: true, local: local})
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("favouriting: %w", err)
@@ -159,19 +152,12 @@ func (s *Service) Unfavourite(ctx context.Context, by *accounts.Account, id ID) 
 		return nil, err
 	}
 	err = s.DB.Write(ctx, func(tx *db.Tx) error {
-		var fid int64
-		var uri string
-		err := tx.QueryRow(ctx, "DELETE FROM favourites WHERE status_id = $1 AND account_id = $2 RETURNING id, uri", target.ID, by.ID).Scan(&fid, &uri)
-		if errs.IsNotFound(err) {
-			return nil
+		if !by.Local() { // emojis, if there are any, stay
+			if _, err := tx.Exec(ctx, "UPDATE favourites SET plain = FALSE, uri = '' WHERE status_id = $1 AND account_id = $2", target.ID, by.ID); err != nil {
+				return err
+			}
 		}
-		if err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, "UPDATE statuses SET favourites_count = CASE WHEN favourites_count > 0 THEN favourites_count - 1 ELSE 0 END WHERE id = $1", target.ID); err != nil {
-			return err
-		}
-		return s.Jobs.Emit(ctx, tx, Unfavourited{FavouriteID: fid, StatusID: target.ID, AccountID: by.ID, URI: uri, ByLocal: by.Local(), AuthorLocal: local})
+		return s.unlike(ctx, tx, by, target.ID, local, "")
 	})
 	if err != nil {
 		return nil, fmt.Errorf("taking a favourite back: %w", err)

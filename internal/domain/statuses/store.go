@@ -87,6 +87,11 @@ func (s *Service) ByURI(ctx context.Context, q db.Q, uri string) (*Status, error
 	return scan(q.QueryRow(ctx, "SELECT "+columns+" FROM statuses s WHERE s.uri = $1 AND s.deleted_at = 0", uri))
 }
 
+// URIs are the ActivityPub ids of posts that are there, the oldest first.
+func (s *Service) URIs(ctx context.Context, q db.Q, list []ID) ([]string, error) {
+	return db.Column[string](ctx, q, "SELECT uri FROM statuses WHERE id = ANY($1) AND deleted_at = 0 ORDER BY id", db.Array(list))
+}
+
 // ByURL finds a post by its id or the address of its page, whoever may see it.
 func (s *Service) ByURL(ctx context.Context, q db.Q, url string) (*Status, error) {
 	st, err := s.ByURI(ctx, q, url)

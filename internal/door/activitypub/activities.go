@@ -41,6 +41,8 @@ func (s *Server) verbs() []verb {
 		{kind: "Delete", perform: s.performDelete, evenGone: true},
 		{kind: "Announce", perform: s.performAnnounce},
 		{kind: "Like", perform: s.performLike},
+		{kind: "EmojiReact", perform: s.performReact},
+		{kind: "Flag", perform: s.performFlag},
 		{kind: "Block", perform: s.performBlock},
 		{kind: "Add", perform: s.performAdd},
 		{kind: "Remove", perform: s.performRemove},

@@ -17,6 +17,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/gomph/gomph/internal/domain/instances"
 	"github.com/gomph/gomph/internal/domain/media"
+	"github.com/gomph/gomph/internal/domain/moderation"
 	"github.com/gomph/gomph/internal/domain/relations"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/kit/ap"
@@ -28,13 +29,14 @@ import (
 
 // Deps is what the door stands on.
 type Deps struct {
-	Resolver  *Resolver
-	Jobs      *jobs.Jobs
-	IDs       *ids.Source
-	Relations *relations.Service
-	Statuses  *statuses.Service
-	Log       *slog.Logger
-	Metrics   *metric.Registry
+	Resolver   *Resolver
+	Jobs       *jobs.Jobs
+	IDs        *ids.Source
+	Relations  *relations.Service
+	Statuses   *statuses.Service
+	Moderation *moderation.Service
+	Log        *slog.Logger
+	Metrics    *metric.Registry
 	// MediaURL is the address of an attachment's file, and FileURL that of a stored file by its name: avatars, emojis, previews.
 	MediaURL func(media.Attachment) string
 	FileURL  func(name string) string

@@ -17,7 +17,7 @@ func TestAuthorityAttacks(t *testing.T) {
 	t.Parallel()
 	play(t, map[string]func(*scene){
 		"AUZ-01": (*scene).auz01, "AUZ-02": (*scene).auz02, "AUZ-03": (*scene).auz03, "AUZ-04": (*scene).auz04, "AUZ-05": (*scene).auz05, "AUZ-06": (*scene).auz06,
-		"AUZ-08": (*scene).auz08, "AUZ-09": (*scene).auz09, "AUZ-10": (*scene).auz10, "AUZ-11": (*scene).auz11, "AUZ-12": (*scene).auz12, "AUZ-16": (*scene).auz16,
+		"AUZ-08": (*scene).auz08, "AUZ-09": (*scene).auz09, "AUZ-10": (*scene).auz10, "AUZ-11": (*scene).auz11, "AUZ-12": (*scene).auz12, "AUZ-14": (*scene).auz14, "AUZ-16": (*scene).auz16,
 		"AUZ-17": (*scene).auz17, "AUZ-18": (*scene).auz18, "AUZ-19": (*scene).auz19, "out of order": (*scene).outOfOrder, "threads": (*scene).threads,
 		"blocked follower": (*scene).blockedFollower,
 	})

@@ -16,6 +16,9 @@ func (s *Server) performLike(ctx context.Context, a activity) error {
 	if err != nil {
 		return err
 	}
+	if r, ok := reactionOf(a.Object); ok {
+		return s.Statuses.React(ctx, a.by, st.ID, r)
+	}
 	_, err = s.Statuses.Favourite(ctx, a.by, st.ID, a.ID)
 	return err
 }

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/relations"
+	"github.com/gomph/gomph/internal/kit/ap"
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/errs"
+	"github.com/gomph/gomph/internal/kit/ids"
 )
 
 const (
@@ -94,5 +97,57 @@ func (s *Server) MoveFollowers(ctx context.Context, e FollowersMove) error {
 	}
 	return s.DB.Write(ctx, func(tx *db.Tx) error {
 		return s.Jobs.Emit(ctx, tx, FollowersMove{FromID: e.FromID, ToID: e.ToID, After: list[len(list)-1]})
+	})
+}
+
+// Move lets a local account go on as the account of a handle, which its server is asked for anew: it must name the old one as its alias.
+func (s *Server) Move(ctx context.Context, by *accounts.Account, handle string) error {
+	target, err := s.handled(ctx, handle)
+	if err != nil {
+		return err
+	}
+	if target, err = s.freshTarget(ctx, target.URI); err != nil {
+		return err
+	}
+	return s.Accounts.Move(ctx, by.ID, target)
+}
+
+// Alias gives a local account another name, that of the account of a handle, or takes it away.
+func (s *Server) Alias(ctx context.Context, by *accounts.Account, handle string, on bool) error {
+	other, err := s.handled(ctx, handle)
+	if err != nil {
+		return err
+	}
+	return s.Accounts.ChangeAlias(ctx, by.ID, other.URI, on)
+}
+
+func (s *Server) handled(ctx context.Context, handle string) (*accounts.Account, error) {
+	h, err := parseAcct(strings.TrimPrefix(handle, "@"))
+	if err != nil {
+		return nil, err
+	}
+	if s.Site.IsLocalDomain(h.Domain) {
+		h.Domain = ""
+	}
+	return s.ByHandle(ctx, h)
+}
+
+// SendMove tells the followers of a local account where it went on, and lets those here follow along.
+func (s *Server) SendMove(ctx context.Context, e accounts.Moved) error {
+	both, err := s.Accounts.ByIDs(ctx, s.DB, []accounts.ID{e.AccountID, e.TargetID})
+	if err != nil {
+		return err
+	}
+	by, target := both[e.AccountID], both[e.TargetID]
+	if by == nil || target == nil || by.MovedToID != target.ID {
+		return nil
+	}
+	inboxes, err := s.Relations.RemoteInboxes(ctx, s.DB, by.ID)
+	if err != nil {
+		return err
+	}
+	doc := ap.Move(by.URI+"#moves/"+ids.Format(target.ID)+"/"+ids.Format(by.UpdatedAt.UnixMilli()), by.URI, target.URI)
+	return s.fanOutAnd(ctx, by, []any{doc}, inboxes, func(tx *db.Tx) error {
+		return s.Jobs.Emit(ctx, tx, FollowersMove{FromID: by.ID, ToID: target.ID})
 	})
 }

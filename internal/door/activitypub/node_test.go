@@ -16,6 +16,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/instances"
 	"github.com/gomph/gomph/internal/domain/media"
+	"github.com/gomph/gomph/internal/domain/moderation"
 	"github.com/gomph/gomph/internal/domain/relations"
 	"github.com/gomph/gomph/internal/domain/settings"
 	"github.com/gomph/gomph/internal/domain/statuses"
@@ -34,17 +35,18 @@ const patience = time.Minute
 // node is a whole Gomph but for its other doors, on loopback, with a clock that the test moves.
 type node struct {
 	*activitypub.Server
-	t         *testing.T
-	clock     *clock.Fake
-	site      settings.Site
-	db        *db.DB
-	relations *relations.Service
-	statuses  *statuses.Service
-	accounts  *accounts.Service
-	instances *instances.Service
-	jobs      *jobs.Jobs
-	queues    []jobs.Queue
-	processes []*jobs.Process
+	t          *testing.T
+	clock      *clock.Fake
+	site       settings.Site
+	db         *db.DB
+	relations  *relations.Service
+	statuses   *statuses.Service
+	accounts   *accounts.Service
+	moderation *moderation.Service
+	instances  *instances.Service
+	jobs       *jobs.Jobs
+	queues     []jobs.Queue
+	processes  []*jobs.Process
 }
 
 var keyPairs sync.Map
@@ -111,7 +113,8 @@ func process(t *testing.T, d *db.DB, c *clock.Fake, site settings.Site, slot int
 	t.Cleanup(func() { _ = store.Close() })
 	resolver := activitypub.NewResolver(activitypub.ResolverDeps{DB: d, Clock: c, Site: site, Accounts: n.accounts, Instances: n.instances, Fetch: client, Cache: store})
 	n.statuses = statuses.New(statuses.Deps{DB: d, Jobs: n.jobs, IDs: source, Clock: c, Site: site, Accounts: n.accounts, Relations: n.relations, Media: files, Resolver: resolver})
-	n.Server = activitypub.New(activitypub.Deps{Resolver: resolver, Jobs: n.jobs, IDs: source, Relations: n.relations, Statuses: n.statuses, Log: slog.New(slog.DiscardHandler), Version: "test",
+	n.moderation = moderation.New(moderation.Deps{DB: d, Jobs: n.jobs, IDs: source, Clock: c, Accounts: n.accounts, Statuses: n.statuses})
+	n.Server = activitypub.New(activitypub.Deps{Resolver: resolver, Jobs: n.jobs, IDs: source, Relations: n.relations, Statuses: n.statuses, Moderation: n.moderation, Log: slog.New(slog.DiscardHandler), Version: "test",
 		MediaURL: func(m media.Attachment) string { return site.URL("/media/" + m.File) }, FileURL: func(name string) string { return site.URL("/media/" + name) }})
 	register(n.jobs, n.Server)
 	registerRest(n.jobs)

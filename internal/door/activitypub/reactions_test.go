@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/moderation"
 	"github.com/gomph/gomph/internal/domain/relations"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/door/activitypub"
@@ -48,6 +49,8 @@ func register(j *jobs.Jobs, s *activitypub.Server) {
 	jobs.On(j, "activitypub.send_block", p, s.SendBlock, jobs.When(func(e relations.Blocked) bool { return e.ByLocal && !e.TargetLocal }))
 	jobs.On(j, "activitypub.send_undo_block", p, s.SendUndoBlock, jobs.When(func(e relations.Unblocked) bool { return e.ByLocal && !e.TargetLocal }))
 	jobs.On(j, "activitypub.send_profile", p, s.SendProfile, jobs.When(func(e accounts.ProfileUpdated) bool { return e.Local }))
+	jobs.On(j, "activitypub.send_move", p, s.SendMove)
+	jobs.On(j, "activitypub.send_flag", p, s.SendFlag, jobs.When(func(e moderation.Reported) bool { return e.ByLocal && len(e.Domains) > 0 }))
 	jobs.On(j, "activitypub.send_actor_delete", p, s.SendActorDelete, jobs.When(func(e accounts.Removed) bool { return e.Local }))
 }
 

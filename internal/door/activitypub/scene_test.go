@@ -7,6 +7,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/relations"
 	"github.com/gomph/gomph/internal/domain/statuses"
+	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/testkit/dbtest"
 )
 
@@ -21,7 +22,12 @@ type scene struct {
 
 func newScene(t *testing.T) *scene {
 	t.Helper()
-	s := &scene{t: t, us: newNode(t, dbtest.SQLite(t), newClock()), good: newRemote(t), evil: newRemote(t)}
+	return newSceneOn(t, dbtest.SQLite(t))
+}
+
+func newSceneOn(t *testing.T, d *db.DB) *scene {
+	t.Helper()
+	s := &scene{t: t, us: newNode(t, d, newClock()), good: newRemote(t), evil: newRemote(t)}
 	s.alice = s.us.person("alice")
 	s.bob, s.bertha, s.mallory = s.good.person("bob"), s.good.person("bertha"), s.evil.person("mallory")
 	s.aliceFollows(s.bob)

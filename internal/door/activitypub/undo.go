@@ -17,10 +17,13 @@ func (s *Server) performUndo(ctx context.Context, a activity) error {
 	if inner == nil || inner.Type() == "" {
 		return s.undoByID(ctx, a, id)
 	}
-	switch inner.Kind("Follow", "Like", "Announce", "Block", "Accept") {
+	switch inner.Kind("Follow", "Like", "EmojiReact", "Announce", "Block", "Accept") {
 	case "Follow":
 		return s.undoFollow(ctx, a, inner)
-	case "Like":
+	case "Like", "EmojiReact":
+		if r, ok := reactionOf(inner); ok {
+			return s.undoReact(ctx, a, inner, r)
+		}
 		return s.undoLike(ctx, a, inner)
 	case "Announce":
 		return s.undoAnnounce(ctx, a, inner)
@@ -53,6 +56,13 @@ func (s *Server) undoByID(ctx context.Context, a activity, id string) error {
 		_, err = s.Statuses.Unfavourite(ctx, a.by, liked)
 	}
 	if err != nil && !errs.IsNotFound(err) {
+		return err
+	}
+	if on, emoji, err := s.Statuses.Reacted(ctx, s.DB, a.by.ID, id); err == nil {
+		if err := s.Statuses.Unreact(ctx, a.by, on, emoji); err != nil {
+			return err
+		}
+	} else if !errs.IsNotFound(err) {
 		return err
 	}
 	s.mark(ctx, "undone", id, undoneAge)

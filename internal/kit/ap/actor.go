@@ -54,7 +54,7 @@ func ReadActor(o *Object) (Actor, error) {
 		URL: o.displayURL(), IconURL: o.picture("icon"), ImageURL: o.picture("image"),
 		Locked: o.Bool("manuallyApprovesFollowers"), Discoverable: o.Bool("discoverable"), Indexable: o.Bool("indexable"),
 		Memorial: o.Bool("memorial"), Suspended: o.Bool("suspended"),
-		MovedTo: o.IDOf("movedTo"), Fields: o.fields(), Tags: o.tags(),
+		MovedTo: o.IDOf("movedTo"), Fields: o.fields(), Tags: o.Tags(),
 	}
 	if a.PreferredUsername == "" {
 		return Actor{}, errs.Invalid("The actor has no preferredUsername")

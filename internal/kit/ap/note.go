@@ -88,7 +88,7 @@ func ReadNote(o *Object) (Note, error) {
 		Language: firstOf(language, nameLanguage, summaryLanguage), Sensitive: o.Bool("sensitive"),
 		InReplyTo: o.IDOf("inReplyTo"), URL: o.displayURL(), To: o.recipients("to"), Cc: o.recipients("cc"),
 		Conversation: opaque(o.String("conversation")), Context: o.IDOf("context"),
-		Tags: o.tags(), Attachments: o.attachments(), Poll: o.poll(),
+		Tags: o.Tags(), Attachments: o.attachments(), Poll: o.poll(),
 		QuoteURI:   firstOf(o.IDOf("quote"), o.IDOf("quoteUri"), o.IDOf("quoteUrl"), o.IDOf("_misskey_quote")),
 		LikesTotal: o.total("likes"), SharesTotal: o.total("shares"),
 	}
@@ -157,7 +157,8 @@ func (o *Object) recipients(key string) []string {
 	return list
 }
 
-func (o *Object) tags() []Tag {
+// Tags are the mentions, hashtags and custom emojis of an object.
+func (o *Object) Tags() []Tag {
 	var tags []Tag
 	for _, t := range o.Objects("tag") {
 		if len(tags) == maxTags {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/instances"
+	"github.com/gomph/gomph/internal/domain/moderation"
 	"github.com/gomph/gomph/internal/domain/relations"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/kit/db"
@@ -24,6 +25,8 @@ func record(j *jobs.Jobs) *recorder {
 	on[instances.BlockChanged](j, r)
 	on[accounts.ProfileUpdated](j, r)
 	on[accounts.Removed](j, r)
+	on[accounts.Moved](j, r)
+	on[moderation.Reported](j, r)
 	on[relations.Followed](j, r)
 	on[relations.Accepted](j, r)
 	on[relations.Rejected](j, r)

@@ -12,6 +12,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/filters"
 	"github.com/gomph/gomph/internal/domain/instances"
 	"github.com/gomph/gomph/internal/domain/media"
+	"github.com/gomph/gomph/internal/domain/moderation"
 	"github.com/gomph/gomph/internal/domain/notifications"
 	"github.com/gomph/gomph/internal/domain/relations"
 	"github.com/gomph/gomph/internal/domain/settings"
@@ -45,6 +46,7 @@ type Deps struct {
 	Statuses      *statuses.Service
 	Media         *media.Service
 	Filters       *filters.Service
+	Moderation    *moderation.Service
 	Notifications *notifications.Service
 	Feeds         *feeds.Service
 	Render        *entity.Renderer
