@@ -14,6 +14,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/instances"
+	"github.com/gomph/gomph/internal/domain/moderation"
 	"github.com/gomph/gomph/internal/domain/relations"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/kit/config"
@@ -185,10 +186,10 @@ func TestReactionsKeepTheirBudgets(t *testing.T) {
 	}
 }
 
-// unplayed are the reactions that need what this scene does not have: sign-ups that wait, other servers that move or hide parts of
-// a thread, thousands of followers.
+// unplayed are the reactions that need what this scene does not have: sign-ups that wait, other servers that hide parts of a
+// thread, thousands of followers.
 var unplayed = []string{
-	"mailer.approved", "mailer.registrations_limited", "mailer.confirm_again", "mailer.new_address", "activitypub.move_followers", "activitypub.fetch_parent", "activitypub.fetch_replies", "feeds.batch",
+	"mailer.approved", "mailer.registrations_limited", "mailer.confirm_again", "mailer.new_address", "activitypub.fetch_parent", "activitypub.fetch_replies", "feeds.batch",
 	"activitypub.sync_followers", // the two agree on who follows whom
 }
 
@@ -279,6 +280,13 @@ func everything(here, there *server) {
 	letters(here)
 	_, err = here.Statuses.Schedule(ctx, bob, statuses.Draft{Text: "later #tag"}, time.Now().Add(time.Hour))
 	here.must(err)
+	both()
+	_, err = here.Moderation.Report(ctx, moderation.Draft{By: bob, Target: eveHere, Comment: "rude", Forward: true})
+	here.must(err)
+	here.must(there.Accounts.SetAliases(ctx, eve.ID, []string{bob.URI}))
+	here.must(here.Relations.Follow(ctx, ann, bob, relations.FollowOptions{}))
+	both()
+	here.must(here.Federation.Move(ctx, bob, "eve@"+there.Config.LocalDomain))
 	both()
 	here.must(here.Accounts.Remove(ctx, ann.ID))
 	both()

@@ -41,6 +41,11 @@ func (s *Service) Block(ctx context.Context, by, target *accounts.Account, uri s
 	return nil
 }
 
+// BlockedByURI finds whom an account blocks by the id of its Block.
+func (s *Service) BlockedByURI(ctx context.Context, q db.Q, by accounts.ID, uri string) (accounts.ID, error) {
+	return db.Value[accounts.ID](ctx, q, "SELECT target_account_id FROM blocks WHERE account_id = $1 AND uri = $2 AND uri <> '' LIMIT 1", by, uri)
+}
+
 // Unblock takes a block back.
 func (s *Service) Unblock(ctx context.Context, by, target *accounts.Account) error {
 	err := s.DB.Write(ctx, func(tx *db.Tx) error {

@@ -183,7 +183,7 @@ func (s *Service) ReceiveEdit(ctx context.Context, by *accounts.Account, in Inco
 			}
 		}
 		if in.EditedAt.IsZero() || !in.EditedAt.After(st.EditedAt) {
-			return nil
+			return s.keepLate(ctx, tx, st, in)
 		}
 		next := *st
 		next.Text, next.Content, next.SpoilerText, next.Emojis = in.Content, in.Content, in.SpoilerText, in.Emojis
@@ -220,6 +220,25 @@ func (s *Service) ReceiveEdit(ctx context.Context, by *accounts.Account, in Inco
 	return out, nil
 }
 
+// keepLate writes down an older version that arrives after a newer one, so that the history is the same in whatever order they come.
+func (s *Service) keepLate(ctx context.Context, tx *db.Tx, st *Status, in Incoming) error {
+	at := in.EditedAt
+	if at.IsZero() || !at.After(st.CreatedAt) {
+		at = st.CreatedAt
+	}
+	if st.EditedAt.IsZero() || !at.Before(st.EditedAt) {
+		return nil
+	}
+	var options []string
+	if in.Poll != nil {
+		options = in.Poll.Options
+	}
+	_, err := tx.Exec(ctx, `INSERT INTO status_edits (id, status_id, account_id, text, content, spoiler_text, sensitive, emojis, media, poll_options, created_at)
+SELECT $1, $2, $3, $4, $4, $5, $6, $7, $8, $9, $10 WHERE NOT EXISTS (SELECT 1 FROM status_edits WHERE status_id = $2 AND created_at = $10)`,
+		s.IDs.Next(), st.ID, st.AccountID, in.Content, in.SpoilerText, in.Sensitive || in.SpoilerText != "", encode(in.Emojis), encode(in.Attachments), encode(options), db.Ms(at))
+	return err
+}
+
 func sameRemoteMedia(have, want []media.Attachment) bool {
 	if len(have) != len(want) {
 		return false
@@ -249,7 +268,7 @@ func (s *Service) Versions(ctx context.Context, q db.Q, st *Status) ([]Version, 
 			return v, err
 		}
 		return v, json.Unmarshal([]byte(options), &v.PollOptions)
-	}, "SELECT content, spoiler_text, sensitive, emojis, media, poll_options, created_at FROM status_edits WHERE status_id = $1 ORDER BY id", st.ID)
+	}, "SELECT content, spoiler_text, sensitive, emojis, media, poll_options, created_at FROM status_edits WHERE status_id = $1 ORDER BY created_at, id", st.ID)
 	if err != nil {
 		return nil, fmt.Errorf("loading versions: %w", err)
 	}

@@ -174,9 +174,10 @@ func sum(list []int64) int64 {
 	return n
 }
 
-// updateTallies brings a remote poll's results up to date; a poll of other options is another poll and left alone.
+// updateTallies brings a remote poll's results up to date. Votes are not taken back, so that results with fewer of them are older
+// ones that were overtaken. A poll of other options is another poll and left alone.
 func (s *Service) updateTallies(ctx context.Context, tx *db.Tx, st *Status, p *Poll) error {
-	_, err := tx.Exec(ctx, "UPDATE polls SET tallies = $1, votes_count = $2, voters_count = $3, expires_at = $4, updated_at = $5 WHERE id = $6 AND options = $7",
+	_, err := tx.Exec(ctx, "UPDATE polls SET tallies = $1, votes_count = $2, voters_count = $3, expires_at = $4, updated_at = $5 WHERE id = $6 AND options = $7 AND (votes_count < $2 OR votes_count = $2 AND voters_count <= $3)",
 		encode(p.Tallies), sum(p.Tallies), p.VotersCount, db.Ms(p.ExpiresAt), db.Ms(s.Clock.Now()), st.PollID, encode(p.Options))
 	return err
 }

@@ -2,11 +2,17 @@ package activitypub
 
 import (
 	"context"
+	"slices"
+	"time"
 
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/kit/ap"
 	"github.com/gomph/gomph/internal/kit/errs"
 )
+
+// unpinnedAge is how long it is remembered that a post was taken off a profile before it was put there: deliveries overtake each
+// other by minutes, and whoever pins it anew must not wait longer.
+const unpinnedAge = 10 * time.Minute
 
 // performAdd pins a post of the sender's to its profile.
 func (s *Server) performAdd(ctx context.Context, a activity) error { return s.pin(ctx, a, true) }
@@ -24,11 +30,27 @@ func (s *Server) pin(ctx context.Context, a activity, on bool) error {
 	if errs.IsNotFound(err) && on && ap.SameHost(id, a.by.URI) {
 		st, err = s.FetchStatus(ctx, id)
 	}
+	if errs.IsNotFound(err) && !on {
+		s.mark(ctx, "unpinned", a.by.URI+" "+id, unpinnedAge)
+	}
 	if err != nil {
 		return err
 	}
 	if st.AccountID != a.by.ID {
 		return errs.Forbidden()
+	}
+	overtaken := a.by.URI + " " + st.URI
+	if on && s.marked(ctx, "unpinned", overtaken) {
+		return nil
+	}
+	if !on {
+		pinned, err := s.Statuses.PinnedOf(ctx, s.DB, 0, a.by.ID)
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(pinned, st.ID) {
+			s.mark(ctx, "unpinned", overtaken, unpinnedAge)
+		}
 	}
 	_, err = s.Statuses.Pin(ctx, a.by, st.ID, on)
 	return err

@@ -118,6 +118,17 @@ func (s *Server) again(ctx context.Context, a arrival, id statuses.ID) (*statuse
 	if st.AccountID != a.by.ID {
 		return nil, errs.Forbidden()
 	}
+	if !st.EditedAt.IsZero() && !a.asked { // an edit may have overtaken what it changed
+		in, err := s.incoming(ctx, a.Note, a.by, audience{visibility: st.Visibility})
+		if err != nil {
+			return nil, err
+		}
+		if !in.EditedAt.After(st.EditedAt) {
+			if _, err := s.Statuses.ReceiveEdit(ctx, a.by, in); err != nil {
+				return nil, err
+			}
+		}
+	}
 	return st, s.fetchParent(ctx, st.InReplyToURI, a.depth)
 }
 

@@ -35,7 +35,7 @@ func (s *Server) performUndo(ctx context.Context, a activity) error {
 	return nil
 }
 
-// undoByID takes back what is known by its id alone: a follow, or else a boost or a like.
+// undoByID takes back what is known by its id alone: a follow, a block, a like, a reaction, or else a boost.
 func (s *Server) undoByID(ctx context.Context, a activity, id string) error {
 	if id == "" {
 		return errs.Invalid("Nothing to undo")
@@ -49,6 +49,16 @@ func (s *Server) undoByID(ctx context.Context, a activity, id string) error {
 		return s.Relations.Unfollow(ctx, a.by, to)
 	}
 	if err != nil && !errs.IsNotFound(err) {
+		return err
+	}
+	if blocked, err := s.Relations.BlockedByURI(ctx, s.DB, a.by.ID, id); err == nil {
+		to, err := s.Accounts.ByID(ctx, s.DB, blocked)
+		if err != nil {
+			return err
+		}
+		s.mark(ctx, "undone", id, undoneAge)
+		return s.Relations.Unblock(ctx, a.by, to)
+	} else if !errs.IsNotFound(err) {
 		return err
 	}
 	liked, err := s.Statuses.LikedPost(ctx, s.DB, a.by.ID, id)
