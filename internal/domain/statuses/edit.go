@@ -200,11 +200,19 @@ func (s *Service) ReceiveEdit(ctx context.Context, by *accounts.Account, in Inco
 		}
 		e := edition{old: st, next: &next, mentions: in.Mentions, tags: in.Tags, oldMedia: had[int64(st.ID)], hasMedia: len(in.Attachments) > 0, at: in.EditedAt}
 		e.mediaChanged = !sameRemoteMedia(e.oldMedia, in.Attachments)
+		if e.pollChanged, err = s.otherPoll(ctx, tx, st, in.Poll); err != nil {
+			return err
+		}
 		if !e.significant() {
 			return nil
 		}
 		if err := s.keepVersion(ctx, tx, e); err != nil {
 			return err
+		}
+		if e.pollChanged {
+			if err := s.replaceRemotePoll(ctx, tx, &next, in.Poll); err != nil {
+				return err
+			}
 		}
 		if e.mediaChanged {
 			if err := s.Media.AddRemote(ctx, tx, by.ID, int64(st.ID), in.Attachments); err != nil {

@@ -182,6 +182,30 @@ func (s *Service) updateTallies(ctx context.Context, tx *db.Tx, st *Status, p *P
 	return err
 }
 
+// otherPoll reports whether an edit of another server's post brings other choices.
+func (s *Service) otherPoll(ctx context.Context, q db.Q, st *Status, p *Poll) (bool, error) {
+	if st.PollID == 0 || p == nil {
+		return (st.PollID != 0) != (p != nil), nil
+	}
+	polls, err := s.Polls(ctx, q, 0, []int64{st.PollID})
+	if err != nil || polls[st.PollID] == nil {
+		return true, err
+	}
+	return !slices.Equal(polls[st.PollID].Options, p.Options) || polls[st.PollID].Multiple != p.Multiple, nil
+}
+
+func (s *Service) replaceRemotePoll(ctx context.Context, tx *db.Tx, st *Status, p *Poll) error {
+	if _, err := tx.Exec(ctx, "DELETE FROM polls WHERE status_id = $1", st.ID); err != nil {
+		return err
+	}
+	st.PollID = 0
+	if p == nil {
+		return nil
+	}
+	st.PollID = s.IDs.Next()
+	return s.insertRemotePoll(ctx, tx, st, p)
+}
+
 func (s *Service) pollChanges(ctx context.Context, q db.Q, st *Status, d *PollDraft) (bool, error) {
 	if st.PollID == 0 || d == nil {
 		return (st.PollID != 0) != (d != nil), nil

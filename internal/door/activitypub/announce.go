@@ -16,6 +16,9 @@ func (s *Server) performAnnounce(ctx context.Context, a activity) error {
 	if relay, err := s.relays(ctx, a.by); relay || err != nil {
 		return firstError(err, s.relayed(ctx, uri))
 	}
+	if inner := a.Object.Object("object"); inner != nil && a.by.Group() && inner.Is(wrapped...) {
+		return s.performWrapped(ctx, a, inner)
+	}
 	st, err := s.boosted(ctx, a, uri)
 	if err != nil {
 		return err

@@ -40,12 +40,17 @@ func reactionOf(o *ap.Object) (statuses.Reaction, bool) {
 	return r, true
 }
 
-// undoReact takes an emoji back.
+// undoReact takes an emoji back: the one that came under the id, whatever emoji is named now, or else the one that is named.
 func (s *Server) undoReact(ctx context.Context, a activity, react *ap.Object, r statuses.Reaction) error {
 	if react.ID != "" {
 		if err := s.Statuses.ReceiveDelete(ctx, a.by, react.ID); err != nil {
 			return err
 		}
+	}
+	if on, emoji, err := s.Statuses.Reacted(ctx, s.DB, a.by.ID, react.ID); err == nil {
+		return s.Statuses.Unreact(ctx, a.by, on, emoji)
+	} else if !errs.IsNotFound(err) {
+		return err
 	}
 	st, err := s.localStatus(ctx, react.IDOf("object"))
 	if err != nil {

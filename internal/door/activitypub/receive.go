@@ -274,16 +274,32 @@ func (s *Server) incoming(ctx context.Context, n ap.Note, by *accounts.Account, 
 	return in, err
 }
 
-// contentOf is the cleaned text. What is not a note, such as an article or a video, becomes its title and a link to it.
+// contentOf is the cleaned text. What is not a note, such as an article or a video, becomes its title, its text where it has one, and
+// a link to it.
 func contentOf(n ap.Note) string {
+	body := n.Content
+	if plain := n.ContentType == "text/plain" || n.ContentType == "text/markdown"; plain && body != "" {
+		body = paragraphs(body)
+	}
 	if n.Type == "Note" || n.Type == "Question" {
-		return text.Sanitize(n.Content)
+		return text.Sanitize(body)
 	}
 	title := text.SanitizeName(n.Name)
 	if title == "" {
 		title = text.SanitizeName(text.Plain(n.Summary))
 	}
-	return text.Sanitize("<p>" + html.EscapeString(title) + "</p><p>" + text.ShortenedLink(n.URL, false) + "</p>")
+	return text.Sanitize("<p>" + html.EscapeString(title) + "</p>" + body + "<p>" + text.ShortenedLink(n.URL, false) + "</p>")
+}
+
+// paragraphs is text that is no HTML, as HTML.
+func paragraphs(s string) string {
+	var b strings.Builder
+	for part := range strings.SplitSeq(strings.ReplaceAll(s, "\r\n", "\n"), "\n\n") {
+		if part = strings.TrimSpace(part); part != "" {
+			b.WriteString("<p>" + strings.ReplaceAll(html.EscapeString(part), "\n", "<br>") + "</p>")
+		}
+	}
+	return b.String()
 }
 
 func spoilerOf(n ap.Note) string {

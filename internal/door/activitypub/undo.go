@@ -101,6 +101,11 @@ func (s *Server) undoLike(ctx context.Context, a activity, like *ap.Object) erro
 			return err
 		}
 	}
+	if on, emoji, err := s.Statuses.Reacted(ctx, s.DB, a.by.ID, like.ID); err == nil { // not everybody repeats the emoji
+		return s.Statuses.Unreact(ctx, a.by, on, emoji)
+	} else if !errs.IsNotFound(err) {
+		return err
+	}
 	st, err := s.localStatus(ctx, like.IDOf("object"))
 	if err != nil {
 		return err

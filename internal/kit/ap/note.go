@@ -1,6 +1,7 @@
 package ap
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -12,8 +13,9 @@ type Note struct {
 	ID, Type string
 	// AttributedTo is the author: of several, the first on the post's own host, else the first.
 	AttributedTo string
-	// Content and Summary are HTML or text as the sender pleased; Name is a title, or the choice of a vote.
-	Content, Name, Summary string
+	// Content and Summary are HTML or text as the sender pleased; Name is a title, or the choice of a vote. ContentType is the media
+	// type of Content where it is told.
+	Content, Name, Summary, ContentType string
 	// Language is the one of Content where it is told.
 	Language           string
 	Sensitive          bool
@@ -89,7 +91,7 @@ func ReadNote(o *Object) (Note, error) {
 		InReplyTo: o.IDOf("inReplyTo"), URL: o.displayURL(), To: o.recipients("to"), Cc: o.recipients("cc"),
 		Conversation: opaque(o.String("conversation")), Context: o.IDOf("context"),
 		Tags: o.Tags(), Attachments: o.attachments(), Poll: o.poll(),
-		QuoteURI:   firstOf(o.IDOf("quote"), o.IDOf("quoteUri"), o.IDOf("quoteUrl"), o.IDOf("_misskey_quote")),
+		QuoteURI: firstOf(o.IDOf("quote"), o.IDOf("quoteUri"), o.IDOf("quoteUrl"), o.IDOf("_misskey_quote"), o.linkedQuote()), ContentType: mediaType(o),
 		LikesTotal: o.total("likes"), SharesTotal: o.total("shares"),
 	}
 	n.Published, n.Updated = o.times()
@@ -98,6 +100,18 @@ func ReadNote(o *Object) (Note, error) {
 	}
 	o.readReplies(&n)
 	return n, nil
+}
+
+// linkedQuote is the quote that a Link among the tags tells of (FEP-e232): one to an ActivityPub document that says it is a quote.
+func (o *Object) linkedQuote() string {
+	for _, t := range o.Objects("tag") {
+		if t.Is("Link") && IsActivityJSON(t.String("mediaType")) && slices.ContainsFunc(t.Strings("rel"), func(rel string) bool {
+			return rel == "https://misskey-hub.net/ns#_misskey_quote" || rel == "https://w3id.org/fep/044f#quote" || rel == "https://w3id.org/fep/044f#quoteUri"
+		}) {
+			return t.href("href")
+		}
+	}
+	return ""
 }
 
 func firstOf(list ...string) string {
