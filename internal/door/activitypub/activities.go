@@ -43,6 +43,7 @@ func (s *Server) verbs() []verb {
 		{kind: "Like", perform: s.performLike},
 		{kind: "EmojiReact", perform: s.performReact},
 		{kind: "Flag", perform: s.performFlag},
+		{kind: "QuoteRequest", perform: s.performQuoteRequest},
 		{kind: "Block", perform: s.performBlock},
 		{kind: "Add", perform: s.performAdd},
 		{kind: "Remove", perform: s.performRemove},

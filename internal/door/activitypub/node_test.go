@@ -35,7 +35,7 @@ const patience = time.Minute
 // node is a whole Gomph but for its other doors, on loopback, with a clock that the test moves.
 type node struct {
 	*activitypub.Server
-	t          *testing.T
+	t          testing.TB
 	clock      *clock.Fake
 	site       settings.Site
 	db         *db.DB
@@ -68,7 +68,7 @@ func keysOf(t testing.TB, name string) accounts.Keys {
 func ignore[E any](context.Context, E) error { return nil }
 
 // newNode starts a server on a free port of loopback.
-func newNode(t *testing.T, d *db.DB, c *clock.Fake) *node {
+func newNode(t testing.TB, d *db.DB, c *clock.Fake) *node {
 	t.Helper()
 	mux := chi.NewRouter()
 	web := httptest.NewServer(mux)
@@ -81,7 +81,7 @@ func newNode(t *testing.T, d *db.DB, c *clock.Fake) *node {
 }
 
 // build makes the services of a server; nothing runs yet.
-func build(t *testing.T, d *db.DB, c *clock.Fake, site settings.Site) *node {
+func build(t testing.TB, d *db.DB, c *clock.Fake, site settings.Site) *node {
 	t.Helper()
 	n := process(t, d, c, site, 1)
 	n.local(accounts.InstanceActor, "Application")
@@ -97,7 +97,7 @@ func (n *node) twin() *node {
 }
 
 // process makes the services of one process of a server.
-func process(t *testing.T, d *db.DB, c *clock.Fake, site settings.Site, slot int) *node {
+func process(t testing.TB, d *db.DB, c *clock.Fake, site settings.Site, slot int) *node {
 	t.Helper()
 	source := ids.NewSource(c, slot)
 	n := &node{t: t, clock: c, site: site, db: d}
@@ -175,7 +175,7 @@ func (n *node) idle() bool {
 }
 
 // settle waits until none of the servers has anything to do.
-func settle(t *testing.T, nodes ...*node) {
+func settle(t testing.TB, nodes ...*node) {
 	t.Helper()
 	deadline := time.After(patience)
 	tick := time.NewTicker(5 * time.Millisecond)

@@ -50,7 +50,7 @@ func TestSamples(t *testing.T) {
 	}
 }
 
-func newSample(t *testing.T, d *db.DB, dir string) *sample {
+func newSample(t testing.TB, d *db.DB, dir string) *sample {
 	t.Helper()
 	n := build(t, d, newClock(), gallerySite)
 	s := &sample{gallery: &gallery{node: n, alice: n.person("alice")}, dir: dir}

@@ -13,9 +13,17 @@ type ActivityDoc struct {
 	Content   string   `json:"content,omitzero"`
 	Target    string   `json:"target,omitzero"`
 	Object    any      `json:"object"`
+	// Instrument is what a QuoteRequest wants to quote with.
+	Instrument string `json:"instrument,omitzero"`
 }
 
-func (a *ActivityDoc) features() []Feature { return featuresOf(a.Object) }
+func (a *ActivityDoc) features() []Feature {
+	list := featuresOf(a.Object)
+	if a.Type == "QuoteRequest" {
+		list = append(list, FeatureQuoteRequest)
+	}
+	return list
+}
 
 // Public reports whether the activity is addressed to everybody.
 func (a *ActivityDoc) Public() bool {
@@ -94,6 +102,13 @@ func Accept(id, actor string, follow *ActivityDoc) *ActivityDoc {
 // Reject says no to a follow, or ends it.
 func Reject(id, actor string, follow *ActivityDoc) *ActivityDoc {
 	return Activity("Reject", id, actor, follow)
+}
+
+// QuoteRequest asks the author of a post whether another post may quote it (FEP-044f).
+func QuoteRequest(id, actor, quoted, quoting string) *ActivityDoc {
+	a := Activity("QuoteRequest", id, actor, quoted)
+	a.Instrument = quoting
+	return a
 }
 
 // Like favourites a post.
