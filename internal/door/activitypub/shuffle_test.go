@@ -21,10 +21,10 @@ import (
 // What somebody does arrives in any order, and some of it twice. Whatever the order, the state at the end is that of the model, which
 // only knows what was said.
 
-// TestOrderDoesNotMatter plays thousands of orders on SQLite and some on PostgreSQL.
+// TestOrderDoesNotMatter plays more than a thousand orders on SQLite and some on PostgreSQL.
 func TestOrderDoesNotMatter(t *testing.T) {
 	t.Parallel()
-	const parts, rounds, onPostgres = 4, 500, 60
+	const parts, rounds, onPostgres = 4, 300, 30
 	for part := range parts {
 		t.Run(fmt.Sprintf("sqlite %d", part+1), func(t *testing.T) {
 			t.Parallel()
