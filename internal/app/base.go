@@ -157,20 +157,29 @@ func secret(c *config.Config) ([]byte, error) {
 			return nil, fmt.Errorf("reading the key: %w", err)
 		}
 		raw := make([]byte, 64)
-		_, _ = rand.Read(raw)                                                 // never fails
-		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // as above
-		if errors.Is(err, os.ErrExist) {
-			continue // another process was faster
-		}
-		if err != nil {
-			return nil, fmt.Errorf("keeping the key: %w", err)
-		}
-		_, werr := f.WriteString(hex.EncodeToString(raw) + "\n")
-		if err := errors.Join(werr, f.Sync(), f.Close()); err != nil {
+		_, _ = rand.Read(raw) // never fails
+		if err := putOnce(path, hex.EncodeToString(raw)+"\n"); err != nil {
 			return nil, fmt.Errorf("keeping the key: %w", err)
 		}
 	}
 	return nil, fmt.Errorf("the key in %s is damaged: restore it, or set SECRET_KEY_BASE", path)
+}
+
+// putOnce writes a file that nobody else has written yet, whole: of several processes that start at once one is first, and none reads half of it.
+func putOnce(path, text string) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*") // readable by its owner alone
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(f.Name()) }()
+	_, err = f.WriteString(text)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	return nil
 }
 
 func (b *base) openDB(ctx context.Context, migrate bool) (err error) {

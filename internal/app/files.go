@@ -67,12 +67,7 @@ func makeMark(folder, word string) (string, error) {
 	if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // as kit/blob makes it
 		return "", fmt.Errorf("marking the folder of files: %w", err)
 	}
-	aside := filepath.Join(folder, markFile+"."+rand.Text())
-	defer func() { _ = os.Remove(aside) }()
-	if err := os.WriteFile(aside, []byte(rand.Text()+"\n"), 0o600); err != nil {
-		return "", fmt.Errorf("marking the folder of files: %w", err)
-	}
-	if err := os.Link(aside, filepath.Join(folder, markFile)); err != nil && !errors.Is(err, os.ErrExist) {
+	if err := putOnce(filepath.Join(folder, markFile), rand.Text()+"\n"); err != nil {
 		return "", fmt.Errorf("marking the folder of files: %w", err)
 	}
 	return readMark(folder)
