@@ -40,6 +40,7 @@ check: web test-deps ## everything that CI runs, in its order: format, linters, 
 	@$(if $(WEB),$(STEP) 'client (types and tests)' npm --prefix web run check)
 	@$(if $(wildcard internal/app),$(STEP) 'generated docs are fresh' go test ./internal/app/... -run Docs)
 	@$(STEP) 'tests, with the race detector' go test -race $(TESTFLAGS) $$(go list ./... | grep -v /test/)
+	@$(STEP) 'any order of arrival, thousands of them' go test $(TESTFLAGS) ./internal/door/activitypub -run TestOrderDoesNotMatter
 	@$(STEP) 'end-to-end tests' go test -count=1 $(TESTFLAGS) ./test/...
 
 bench: $(if $(WEB),web) ## measure speed and memory of the real program; docs/benchmarks.md keeps the numbers
