@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/instances"
@@ -145,6 +146,10 @@ func TestMovesAway(t *testing.T) {
 		s.bob.publish()
 		s.us.must(s.us.Move(ctx(), s.alice, to))
 		settle(t, s.us)
+		for range 3 { // one delivery about an account waits for the one before it
+			s.us.clock.Advance(time.Minute)
+			settle(t, s.us)
+		}
 		got := s.evil.received()
 		if !slices.ContainsFunc(got, func(d doc) bool { return d["type"] == "Move" }) {
 			t.Errorf("the follower got %v", got)
