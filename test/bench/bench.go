@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/gomph/gomph/internal/kit/ap/httpsig"
 	"github.com/gomph/gomph/internal/kit/db"
 )
 
@@ -37,8 +38,10 @@ type bench struct {
 	seed *seeder
 	// who is in the world: one who reads, one who writes, one whom others look at.
 	reader, author, shown account
-	sender                *sender
-	limits                limits
+	// readers follow the author and whoever sends from elsewhere.
+	readers []account
+	sender  *sender
+	limits  limits
 }
 
 // goal is the goal of this engine.
@@ -78,6 +81,7 @@ func (b *bench) run(ctx context.Context) (err error) {
 		run  func(context.Context) error
 	}{
 		{"start", b.starting}, {"home", b.home}, {"pages", b.pages}, {"inbound", b.inbound}, {"posting", b.posting}, {"fanout", b.fanout}, {"streaming", b.streaming}, {"jobs", b.work}, {"hosts", b.hosts},
+		{"slots", b.slots}, {"flood", b.flood},
 	} {
 		if !b.wants(part.name) {
 			continue
@@ -110,7 +114,11 @@ func (b *bench) prepare(ctx context.Context, address string) error {
 		return err
 	}
 	b.seed = newSeeder(b.db, b.s.url)
-	if b.sender, err = newSender(); err != nil {
+	key, err := httpsig.GenerateKey(httpsig.DefaultBits)
+	if err != nil {
+		return err
+	}
+	if b.sender, err = newSender(key); err != nil {
 		return err
 	}
 	return b.people(ctx)
@@ -122,7 +130,7 @@ func (b *bench) people(ctx context.Context) error {
 	}
 	t := b.seed.accountTables()
 	b.reader, b.author, b.shown = b.seed.local(t, "reader"), b.seed.local(t, "author"), b.seed.local(t, "shown")
-	var read, readers []account
+	var read []account
 	for i := range followed {
 		if i%2 == 0 {
 			read = append(read, b.seed.local(t, fmt.Sprintf("friend%d", i)))
@@ -131,7 +139,7 @@ func (b *bench) people(ctx context.Context) error {
 		}
 	}
 	for i := range following {
-		readers = append(readers, b.seed.local(t, fmt.Sprintf("follower%d", i)))
+		b.readers = append(b.readers, b.seed.local(t, fmt.Sprintf("follower%d", i)))
 	}
 	b.sender.account = b.seed.remote(t, "sender", "http", b.sender.host, b.sender.public)
 	if err := t.flush(ctx, b.db); err != nil {
@@ -146,7 +154,7 @@ func (b *bench) people(ctx context.Context) error {
 	if err := b.seed.timeline(ctx, []account{b.shown}); err != nil {
 		return err
 	}
-	if err := b.seed.follow(ctx, readers, []account{b.author, b.sender.account}); err != nil {
+	if err := b.seed.follow(ctx, b.readers, []account{b.author, b.sender.account}); err != nil {
 		return err
 	}
 	return b.seed.analyze(ctx)

@@ -61,6 +61,7 @@ func engine(ctx context.Context, address, roles string) (*jobs.Jobs, *jobs.Proce
 	p.OnBeat(j.WriteCounts)
 	jobs.On(j, "bulk", jobs.Policy{Queue: jobs.Push}, func(context.Context, bulk) error { return nil }, jobs.Lane(func(e bulk) string { return e.Host }))
 	jobs.On(j, "urgent", jobs.Policy{Queue: jobs.Default}, func(context.Context, urgent) error { return nil })
+	jobs.On(j, "nap", jobs.Policy{Queue: jobs.Pull}, func(context.Context, nap) error { time.Sleep(napLength); return nil })
 	jobs.On(j, "hang", jobs.Policy{Queue: jobs.Push, Deadline: time.Hour}, func(ctx context.Context, _ hang) error { <-ctx.Done(); return ctx.Err() },
 		jobs.Lane(func(hang) string { return "hangs.example" }))
 	return j, p, nil
@@ -69,7 +70,7 @@ func engine(ctx context.Context, address, roles string) (*jobs.Jobs, *jobs.Proce
 // tally is what a worker did: how long each urgent job waited, and from when to when it did the others.
 type tally struct {
 	mu          sync.Mutex
-	Waits       []time.Duration
+	Waits, Naps []time.Duration
 	Bulk        int
 	First, Last time.Time
 	// cpu is of the whole process, for those that are one.
@@ -82,6 +83,8 @@ func (t *tally) done(d jobs.Done) {
 	switch d.Name {
 	case "urgent":
 		t.Waits = append(t.Waits, d.Waited)
+	case "nap":
+		t.Naps = append(t.Naps, d.Waited)
 	case "bulk":
 		t.Bulk++
 		if t.Last = time.Now(); t.First.IsZero() {
@@ -203,7 +206,7 @@ func (b *bench) work(ctx context.Context) error {
 	beat, stopBeating := context.WithCancel(ctx)
 	defer stopBeating()
 	go func() { _ = q.p.Heartbeat(beat) }()
-	for _, part := range []func(context.Context) error{q.noops, q.hanging, q.backlog, b.likeAmongMany} {
+	for _, part := range []func(context.Context) error{q.noops, q.hanging, q.backlog, q.advice, b.likeAmongMany} {
 		if err := part(ctx); err != nil {
 			return err
 		}

@@ -126,10 +126,18 @@ func answer(c *http.Client, req *http.Request) ([]byte, error) {
 		return nil, err
 	}
 	if res.StatusCode/100 != 2 {
-		return nil, fmt.Errorf("%s %s: status %d: %.500s", req.Method, req.URL, res.StatusCode, text)
+		return nil, refused{res.StatusCode, fmt.Sprintf("%s %s: status %d: %.500s", req.Method, req.URL, res.StatusCode, text)}
 	}
 	return text, nil
 }
+
+// refused is an answer that is no success.
+type refused struct {
+	status int
+	text   string
+}
+
+func (r refused) Error() string { return r.text }
 
 // get measures reading one address.
 func (s *server) get(ctx context.Context, n, clients int, path, token string) (cost, error) {

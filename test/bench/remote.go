@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto"
+	"crypto/ed25519"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -25,11 +27,7 @@ type sender struct {
 	count  atomic.Int64
 }
 
-func newSender() (*sender, error) {
-	key, err := httpsig.GenerateKey(httpsig.DefaultBits)
-	if err != nil {
-		return nil, err
-	}
+func newSender(key crypto.Signer) (*sender, error) {
 	public, err := httpsig.EncodePublicPEM(key.Public())
 	if err != nil {
 		return nil, err
@@ -107,7 +105,11 @@ func (s *sender) deliver(ctx context.Context, c *http.Client, inbox, mentioned s
 		return err
 	}
 	req.Header.Set("Content-Type", "application/activity+json")
-	if err := s.signer.Sign(req, body, now); err != nil {
+	sign := s.signer.Sign
+	if _, ok := s.signer.Private.(ed25519.PrivateKey); ok { // the older kind of signature knows RSA alone
+		sign = s.signer.SignRFC9421
+	}
+	if err := sign(req, body, now); err != nil {
 		return err
 	}
 	_, err = answer(c, req)

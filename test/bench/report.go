@@ -51,6 +51,13 @@ func (s *section) add(what string, value float64, unit string, goal float64, not
 	fmt.Fprintf(os.Stderr, "%-9s %-60s %s %s  %s\n", s.engine, one.what, one.value, one.goal, one.note)
 }
 
+// atLeast enters a figure that should be no less than its goal.
+func (s *section) atLeast(what string, value float64, unit string, goal float64, note string, args ...any) {
+	s.add(what, value, unit, 0, note, args...)
+	one := &s.rows[len(s.rows)-1]
+	one.goal, one.met = "≥ "+figure(goal), value >= goal
+}
+
 // figure writes a number with three digits that mean something.
 func figure(v float64) string {
 	switch {
