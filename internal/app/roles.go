@@ -40,22 +40,31 @@ func ParseQueues(values []string) (shares []jobs.Share, strict bool, err error) 
 	return jobs.ParseShares(values)
 }
 
-// shares are the queues of a worker. Unless an order was asked for, an eighth of the slots is kept for local work (requirement E4).
+// shares are the queues of a worker. Unless an order was asked for, an eighth of the slots is kept for local work (requirement E4),
+// and what others send, which waits for the database alone, has no more slots than that can use.
 func (p Plan) shares() (shares []jobs.Share, strict bool, err error) {
 	shares, strict, err = ParseQueues(p.Queues)
 	if len(p.Queues) == 0 {
 		shares = slices.Clone(shares)
 		shares[0].Min = max(1, p.slots()/8)
+		shares[1].Cap = busySlots * runtime.GOMAXPROCS(0)
 	}
 	return shares, strict, err
 }
 
-// slots sizes a worker: most jobs wait for other servers, so there are many more than cores.
+const (
+	// slotsPerCore is how many jobs run at once: most are deliveries, which take a millisecond of a core and wait for some hundred.
+	slotsPerCore = 64
+	// busySlots is how many jobs a core that do not wait for others.
+	busySlots = 16
+)
+
+// slots sizes a worker.
 func (p Plan) slots() int {
 	if p.Slots > 0 {
 		return p.Slots
 	}
-	return 16 * runtime.GOMAXPROCS(0)
+	return slotsPerCore * runtime.GOMAXPROCS(0)
 }
 
 // Where says at which address a plan's roles are found; empty for those that listen to nobody.

@@ -81,6 +81,8 @@ func (b *bench) deliverTo(ctx context.Context, name string, posts, ill int) (del
 	if err != nil {
 		return delivered{}, err
 	}
+	b.s.profile(true)
+	defer b.s.profile(false)
 	began := time.Now()
 	for i := range posts {
 		if _, err := ask(ctx, c, http.MethodPost, b.s.url+"/api/v1/statuses", author.token, url.Values{"status": {draft(i)}}); err != nil {

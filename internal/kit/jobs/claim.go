@@ -34,9 +34,10 @@ func (c claimed) key() laneKey { return laneKey{c.queue, c.lane} }
 
 // claims is what one transaction takes.
 type claims struct {
-	w     *worker
-	turn  turn
-	now   time.Time
+	w    *worker
+	turn turn
+	now  time.Time
+	// ready are the queues that may have more work than was claimed.
 	ready map[Queue]bool
 	lanes lanes
 	got   []claimed

@@ -25,7 +25,7 @@ type ended struct {
 func (w *worker) settleWait() time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.behind || len(w.done) >= claimAtOnce {
+	if w.behind || w.short || len(w.done) >= claimAtOnce {
 		return 0
 	}
 	for _, e := range w.done {

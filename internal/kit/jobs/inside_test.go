@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -215,6 +216,54 @@ func TestAProcessThatWasGivenUpTakesNothing(t *testing.T) {
 		}
 		if n := claim(other) + claim(other); n != 2 {
 			t.Errorf("the other one took %d jobs", n)
+		}
+	})
+}
+
+type errand struct{}
+
+func (errand) Kind() string { return "test.errand" }
+
+// TestKeptSlotsDelayNobody: while slots are kept for another queue, work goes on as soon as one of the others is free, and not when
+// the worker looks by itself.
+func TestKeptSlotsDelayNobody(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const n, slots, kept, each = 200, 8, 2, 10 * time.Millisecond
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		d := dbtest.SQLite(t)
+		p, err := Join(ctx, d, clock.Real{}, ProcessInfo{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		j := New(Options{DB: d, IDs: ids.NewSource(clock.Real{}, p.Slot), Clock: clock.Real{}})
+		On(j, "errand", Policy{Queue: Push}, func(context.Context, errand) error { time.Sleep(each); return nil })
+		if err := d.Write(ctx, func(tx *db.Tx) error {
+			for range n {
+				if err := j.Emit(ctx, tx, errand{}); err != nil {
+					return err
+				}
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		var done, took atomic.Int64
+		if err := j.Work(ctx, WorkerOptions{
+			Queues: []Share{{Queue: Default, Weight: 8, Min: kept}, {Queue: Push, Weight: 4}}, Slots: slots, Process: p, Log: slog.New(slog.DiscardHandler),
+			OnDone: func(Done) {
+				if done.Add(1) == n {
+					took.Store(int64(time.Since(began)))
+					cancel()
+				}
+			},
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if least := n / (slots - kept) * each; done.Load() != n || time.Duration(took.Load()) > 2*least { // of the bubble's clock, which counts waiting alone
+			t.Errorf("%d of %d done in %v, want about %v", done.Load(), n, time.Duration(took.Load()), least)
 		}
 	})
 }

@@ -84,8 +84,9 @@ type worker struct {
 	done      []ended
 	// mine are the jobs whose rows say that this worker runs them: from before they are written until their end is.
 	mine map[int64]bool
-	// behind says that there was more work at the last look than slots.
-	behind bool
+	// behind says that there was more work at the last look than slots; short, that some of it is left, be it because the slots that
+	// are free are kept for others.
+	behind, short bool
 	// claiming says that slots are being given to jobs that wait.
 	claiming bool
 	// closed says that nothing more is taken, stopping that what ends from now on was made to.
@@ -245,7 +246,7 @@ func (w *worker) round(ctx context.Context) (more bool, err error) {
 		}
 	}
 	if len(ready) == 0 {
-		w.setBehind(t.free <= 0)
+		w.setBehind(t.free <= 0, t.free <= 0)
 		if pending == 0 {
 			return false, nil
 		}
@@ -270,7 +271,7 @@ func (w *worker) round(ctx context.Context) (more bool, err error) {
 	}
 	w.forget(ends)
 	w.heads.moved(c.seen)
-	w.setBehind(len(c.got) >= t.free)
+	w.setBehind(len(c.got) >= t.free, len(c.ready) > 0)
 	w.mu.Lock()
 	for _, key := range c.aside {
 		w.held[key] = true
@@ -308,10 +309,10 @@ func (w *worker) claimed() {
 	w.claiming = false
 }
 
-func (w *worker) setBehind(behind bool) {
+func (w *worker) setBehind(behind, short bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.behind = behind
+	w.behind, w.short = behind, short
 }
 
 // readyQueues asks each queue's index for a first row from its head on, which costs the same however long the queues are.
