@@ -21,25 +21,26 @@ type cli struct {
 	EnvFile string `name:"env-file" placeholder:"FILE" help:"Settings as NAME=value lines; a Mastodon .env.production works as it is."`
 	config.Config
 
-	Serve     serveCmd     `cmd:"" help:"Run everything in one process (this is what most servers need)."`
-	Web       webCmd       `cmd:"" help:"Run the web pages, the API and federation's doors alone."`
-	Streaming streamingCmd `cmd:"" help:"Run the streaming API alone."`
-	Worker    workerCmd    `cmd:"" help:"Run background work alone."`
-	Scheduler schedulerCmd `cmd:"" help:"Run the recurring work alone; several may run, one acts."`
-	Migrate   migrateCmd   `cmd:"" help:"Bring the database's schema up to date."`
-	Queues    queuesCmd    `cmd:"" help:"See and steer background work while it runs."`
-	Jobs      jobsCmd      `cmd:"" help:"See the recurring work."`
-	Processes processesCmd `cmd:"" help:"Show the processes of this server that are alive."`
-	Capacity  capacityCmd  `cmd:"" help:"Tell how many slots and connections the work of late needs."`
-	Account   accountCmd   `cmd:"" help:"Make and look after accounts."`
-	Token     tokenCmd     `cmd:"" help:"Make access tokens."`
-	Settings  settingsCmd  `cmd:"" help:"Read and change what an admin may change while the server runs."`
-	Hosts     hostsCmd     `cmd:"" help:"See which servers deliveries have trouble with, and try them again."`
-	Domains   domainsCmd   `cmd:"" help:"Decide with which servers this one exchanges what."`
-	Relays    relaysCmd    `cmd:"" help:"See, join and leave the relays that pass public posts on."`
-	Config_   configCmd    `cmd:"" name:"config" help:"Show which settings are in force, and from where."`
-	Seed      seedCmd      `cmd:"" help:"Fill an empty server with a small community, to try things out."`
-	Version   versionCmd   `cmd:"" help:"Print the version."`
+	Serve      serveCmd      `cmd:"" help:"Run everything in one process (this is what most servers need)."`
+	Web        webCmd        `cmd:"" help:"Run the web pages, the API and federation's doors alone."`
+	Streaming  streamingCmd  `cmd:"" help:"Run the streaming API alone."`
+	Worker     workerCmd     `cmd:"" help:"Run background work alone."`
+	Scheduler  schedulerCmd  `cmd:"" help:"Run the recurring work alone; several may run, one acts."`
+	Migrate    migrateCmd    `cmd:"" help:"Bring the database's schema up to date."`
+	Queues     queuesCmd     `cmd:"" help:"See and steer background work while it runs."`
+	Jobs       jobsCmd       `cmd:"" help:"See the recurring work."`
+	Processes  processesCmd  `cmd:"" help:"Show the processes of this server that are alive."`
+	Capacity   capacityCmd   `cmd:"" help:"Tell how many slots and connections the work of late needs."`
+	Account    accountCmd    `cmd:"" help:"Make and look after accounts."`
+	Token      tokenCmd      `cmd:"" help:"Make access tokens."`
+	Settings   settingsCmd   `cmd:"" help:"Read and change what an admin may change while the server runs."`
+	Hosts      hostsCmd      `cmd:"" help:"See which servers deliveries have trouble with, and try them again."`
+	Domains    domainsCmd    `cmd:"" help:"Decide with which servers this one exchanges what."`
+	Federation federationCmd `cmd:"" help:"Find out why something of another server is not here, or something of here not there."`
+	Relays     relaysCmd     `cmd:"" help:"See, join and leave the relays that pass public posts on."`
+	Config_    configCmd     `cmd:"" name:"config" help:"Show which settings are in force, and from where."`
+	Seed       seedCmd       `cmd:"" help:"Fill an empty server with a small community, to try things out."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
 
 // env is what a command runs with.

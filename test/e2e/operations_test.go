@@ -136,6 +136,7 @@ func commands(t *testing.T, s *Server) {
 		{"account", "create", "xyz", "--email", "nonsense", "--password", "a long password"}, {"account", "create", "xyz", "--email", "x@people.example", "--password", "short"},
 		{"account", "create", "xyz", "--email", "x@people.example", "--password", "a long password", "--role", "king"},
 		{"hosts", "show", "nowhere.example"}, {"hosts", "clear", "nowhere.example"}, {"hosts", "--state", "strange"},
+		{"federation", "trace", "nobody"}, {"federation", "trace", "http://127.0.0.1:1/nothing"}, {"federation", "trace"},
 		{"token", "create", "nobody", "--scopes", "read"}, {"token", "create", "moda", "--scopes", "everything"}, {"nonsense"},
 	} {
 		stdout, stderr, err := s.Run(args...)
@@ -149,6 +150,11 @@ func commands(t *testing.T, s *Server) {
 	for _, line := range strings.Split(strings.TrimSpace(s.Command("hosts", "list", "--json", "--state", "failing,healthy,recovering,unavailable")), "\n") {
 		if line != "" && !json.Valid([]byte(line)) {
 			t.Errorf("hosts: %s", line)
+		}
+	}
+	for _, line := range strings.Split(strings.TrimSpace(s.Command("federation", "trace", "moda", "--json")), "\n") {
+		if !strings.Contains(line, `"outcome":"ok"`) || !json.Valid([]byte(line)) {
+			t.Errorf("trace: %s", line)
 		}
 	}
 	if help := s.Command("--help"); !strings.Contains(help, "LOCAL_DOMAIN") || !strings.Contains(help, "serve") {

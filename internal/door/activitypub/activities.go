@@ -76,7 +76,7 @@ func (s *Server) Perform(ctx context.Context, e Received) error {
 			continue
 		}
 		err := v.perform(ctx, activity{Object: o, by: by, text: e.Body, via: e.Via})
-		s.performed.Inc(v.kind, outcome(err))
+		s.performed.Inc(v.kind, outcome(err), reasonOf(err))
 		if err = dropped(err); err != nil {
 			return fmt.Errorf("performing %s: %w", v.kind, err)
 		}

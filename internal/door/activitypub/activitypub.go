@@ -57,21 +57,17 @@ type Server struct {
 	kinds     []string
 	documents http.Handler
 
-	received, performed, delivered, probes *metric.Counter
-	patience                               *patience
-	seals                                  seals
+	counters
+	patience *patience
+	seals    seals
 }
 
 // New makes the door.
 func New(d Deps) *Server {
 	s := &Server{
-		Resolver: d.Resolver, Deps: d,
-		received:  d.Metrics.Counter("federation_inbox_total", "Activities posted to the inboxes, by what became of the request.", "outcome"),
-		performed: d.Metrics.Counter("federation_performed_total", "Activities performed, by type and outcome.", "type", "outcome"),
-		delivered: d.Metrics.Counter("federation_deliveries_total", "Attempts to deliver, by outcome and the kind of failure.", "outcome", "reason"),
-		probes:    d.Metrics.Counter("federation_probes_total", "Deliveries sent to hosts that fail, to see whether they are back, by outcome.", "outcome"),
-		patience:  newPatience(),
+		Resolver: d.Resolver, Deps: d, counters: newCounters(d.Metrics), patience: newPatience(),
 	}
+	s.Resolver.fetched = s.counters.fetched
 	if s.PushTimeout == 0 {
 		s.PushTimeout = pushTimeout
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"mime"
 	"net/http"
@@ -28,8 +29,11 @@ const (
 	maxHead = 256 << 10
 )
 
+// errDomain is the cause of errBlocked.
+var errDomain = errors.New("by a decision about the domain")
+
 // errBlocked is the refusal to exchange anything with a suspended domain.
-func errBlocked() error { return errs.New(errs.ForbiddenKind, "The domain is blocked") }
+func errBlocked() error { return errs.Wrap(errs.ForbiddenKind, errDomain, "The domain is blocked") }
 
 // keyOf makes a cache key of what a stranger sent.
 func keyOf(kind, s string) string {
@@ -83,6 +87,7 @@ func (r *Resolver) get(ctx context.Context, uri, accept string) (*fetch.Response
 		return nil, err
 	}
 	res, err := r.ask(ctx, me, fetch.Request{URL: uri, Header: http.Header{"Accept": {accept}}, Timeout: fetchTimeout, MaxBody: ap.MaxDocument})
+	r.countFetch(accept, err)
 	if err != nil {
 		return nil, fetchError(uri, err)
 	}
@@ -151,12 +156,14 @@ func (r *Resolver) settle(ctx context.Context, o *ap.Object, uri, answered strin
 		return nil, errs.Invalid("The document has no id")
 	}
 	if ap.SameHost(o.ID, answered) && (o.ID == uri || o.ID == answered) {
+		explain(ctx, "origin", Fine, "%s, a %s, comes from its own origin", o.ID, o.Type())
 		return o, nil
 	}
 	claimed := withoutFragment(o.ID)
 	if claimed != o.ID {
 		return nil, errs.Invalid("The document is a part of another one")
 	}
+	explain(ctx, "origin", Noted, "the document says that it is %s, so it is asked for there", claimed)
 	o, answered, err := r.document(ctx, claimed)
 	if err != nil {
 		return nil, err

@@ -41,7 +41,11 @@ func (r *Resolver) fingerAt(ctx context.Context, scheme string, h accounts.Handl
 	if !slices.Contains([]string{"application/jrd+json", "application/json", "application/activity+json"}, kind) {
 		return fingered{}, errs.Invalid("The answer is not a WebFinger document")
 	}
-	return readFinger(res.Body, h)
+	told, err := readFinger(res.Body, h)
+	if err == nil {
+		explain(ctx, "webfinger", Fine, "%s says that @%s@%s is @%s@%s, %s", h.Domain, h.Username, h.Domain, told.handle.Username, told.handle.Domain, told.self)
+	}
+	return told, err
 }
 
 // readFinger reads what a domain says about a name.

@@ -38,7 +38,8 @@ func (Received) Kind() string { return "activitypub.received" }
 
 // inbox takes an activity: it verifies and queues, and does nothing else for strangers.
 func (s *Server) inbox(w http.ResponseWriter, req *http.Request) error {
-	err := s.take(w, req)
+	kind := ""
+	err := s.take(w, req, &kind)
 	outcome := "accepted"
 	switch {
 	case errs.KindOf(err) == errs.UnavailableKind:
@@ -46,7 +47,7 @@ func (s *Server) inbox(w http.ResponseWriter, req *http.Request) error {
 	case err != nil:
 		outcome = "refused"
 	}
-	s.received.Inc(outcome)
+	s.received.Inc(typeOf(kind), outcome, reasonOf(err))
 	if err != nil {
 		return err
 	}
@@ -54,7 +55,8 @@ func (s *Server) inbox(w http.ResponseWriter, req *http.Request) error {
 	return nil
 }
 
-func (s *Server) take(w http.ResponseWriter, req *http.Request) error {
+// take verifies and queues an activity; kind becomes its type as soon as that is known.
+func (s *Server) take(w http.ResponseWriter, req *http.Request, kind *string) error {
 	ctx := req.Context()
 	sig, err := httpsig.Parse(req)
 	if err != nil {
@@ -71,6 +73,7 @@ func (s *Server) take(w http.ResponseWriter, req *http.Request) error {
 	if err != nil {
 		return err
 	}
+	*kind = o.Kind(s.kinds...)
 	actor := o.IDOf("actor")
 	if err := checkIDs(o, actor); err != nil {
 		return err

@@ -27,6 +27,7 @@ import (
 	"github.com/gomph/gomph/internal/kit/fetch"
 	"github.com/gomph/gomph/internal/kit/ids"
 	"github.com/gomph/gomph/internal/kit/jobs"
+	"github.com/gomph/gomph/internal/kit/metric"
 )
 
 // patience ends a test that would otherwise hang; nothing is concluded from it.
@@ -44,6 +45,7 @@ type node struct {
 	accounts   *accounts.Service
 	moderation *moderation.Service
 	instances  *instances.Service
+	metrics    *metric.Registry
 	jobs       *jobs.Jobs
 	queues     []jobs.Queue
 	processes  []*jobs.Process
@@ -100,7 +102,7 @@ func (n *node) twin() *node {
 func process(t testing.TB, d *db.DB, c *clock.Fake, site settings.Site, slot int, options ...instances.Option) *node {
 	t.Helper()
 	source := ids.NewSource(c, slot)
-	n := &node{t: t, clock: c, site: site, db: d}
+	n := &node{t: t, clock: c, site: site, db: d, metrics: metric.New()}
 	n.jobs = jobs.New(jobs.Options{DB: d, IDs: source, Clock: c})
 	n.instances = instances.New(d, c, n.jobs, options...)
 	n.accounts = accounts.New(accounts.Deps{DB: d, Jobs: n.jobs, IDs: source, Clock: c, Site: site})
@@ -114,7 +116,7 @@ func process(t testing.TB, d *db.DB, c *clock.Fake, site settings.Site, slot int
 	resolver := activitypub.NewResolver(activitypub.ResolverDeps{DB: d, Clock: c, Site: site, Accounts: n.accounts, Instances: n.instances, Fetch: client, Cache: store})
 	n.statuses = statuses.New(statuses.Deps{DB: d, Jobs: n.jobs, IDs: source, Clock: c, Site: site, Accounts: n.accounts, Relations: n.relations, Media: files, Resolver: resolver})
 	n.moderation = moderation.New(moderation.Deps{DB: d, Jobs: n.jobs, IDs: source, Clock: c, Accounts: n.accounts, Statuses: n.statuses})
-	n.Server = activitypub.New(activitypub.Deps{Resolver: resolver, Jobs: n.jobs, IDs: source, Relations: n.relations, Statuses: n.statuses, Moderation: n.moderation, Log: slog.New(slog.DiscardHandler), Version: "test",
+	n.Server = activitypub.New(activitypub.Deps{Resolver: resolver, Jobs: n.jobs, IDs: source, Relations: n.relations, Statuses: n.statuses, Moderation: n.moderation, Log: slog.New(slog.DiscardHandler), Metrics: n.metrics, Version: "test",
 		MediaURL: func(m media.Attachment) string { return site.URL("/media/" + m.File) }, FileURL: func(name string) string { return site.URL("/media/" + name) }})
 	register(n.jobs, n.Server)
 	registerRest(n.jobs)

@@ -18,6 +18,7 @@ import (
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/errs"
 	"github.com/gomph/gomph/internal/kit/fetch"
+	"github.com/gomph/gomph/internal/kit/metric"
 	"github.com/gomph/gomph/internal/kit/text"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/singleflight"
@@ -57,6 +58,7 @@ type Resolver struct {
 	keys       signers
 	trust      trust
 	flights    singleflight.Group
+	fetched    *metric.Counter // nil before the server is made
 	instanceMu sync.Mutex
 	instance   *accounts.Account
 }

@@ -36,7 +36,9 @@ func (r *Resolver) ask(ctx context.Context, by *accounts.Account, req fetch.Requ
 		}
 		return signer.Sign(out, body, r.Clock.Now())
 	}
+	began := time.Now()
 	res, err := r.Fetch.Do(ctx, req)
+	explainFetch(ctx, req.URL, began, kinds[weburl.Host(req.URL)], res, err)
 	if !refusesSignature(res, err) {
 		return res, err
 	}
@@ -45,7 +47,9 @@ func (r *Resolver) ask(ctx context.Context, by *accounts.Account, req fetch.Requ
 		return res, err
 	}
 	kinds[host] = other(kinds[host])
+	began = time.Now()
 	again, failed := r.Fetch.Do(ctx, req)
+	explainFetch(ctx, req.URL, began, kinds[host], again, failed)
 	if failed != nil {
 		if refusesSignature(again, failed) {
 			r.mark(ctx, "knocked", host, knockPause)
