@@ -153,7 +153,7 @@ func TestCounters(t *testing.T) {
 	s.refused(do(t, req), http.StatusUnauthorized, http.StatusBadRequest)
 	s.us.must(s.us.instances.Block(ctx(), instances.Block{Domain: s.evil.domain, Severity: instances.Suspend}))
 	s.refused(s.mallory.send(s.us, s.mallory.activity("Follow", s.alice.URI)), http.StatusForbidden)
-	s.taken(s.bob.send(s.us, s.bob.activity("Update", s.bertha.doc)))
+	s.taken(s.bob.send(s.us, s.bob.activity("Update", s.bertha.note("not bob's"))))
 	if _, err := s.us.AccountByURI(ctx(), s.good.url("/users/nobody"), false); err == nil {
 		t.Error("somebody who is not there was found")
 	}
