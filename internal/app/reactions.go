@@ -24,6 +24,8 @@ var (
 	mails = jobs.Policy{Queue: jobs.Mailers, Attempts: 9, Statements: 8}
 	// pulls are few: what is fetched is wanted, not needed. One may bring a whole thread.
 	pulls = jobs.Policy{Queue: jobs.Pull, Attempts: 3, Deadline: 2 * time.Minute, Statements: 200}
+	// walks fetch and store two dozen posts of a thread.
+	walks = jobs.Policy{Queue: jobs.Pull, Attempts: 3, Deadline: 2 * time.Minute, Statements: 1500}
 	// syncs may end hundreds of follows that another server does not have.
 	syncs = jobs.Policy{Queue: jobs.Pull, Attempts: 3, Deadline: 5 * time.Minute, Statements: 5000}
 	// performs are what other servers send; a note with all that it mentions is the most.
@@ -140,6 +142,7 @@ func (a *App) onCommands() {
 	jobs.On(j, "activitypub.push", pushes, fed.Push, jobs.Lane(activitypub.Delivery.Host))
 	jobs.On(j, "activitypub.fetch_parent", pulls, fed.FetchParent, jobs.Unique(activitypub.ParentWanted.Key), jobs.Lane(activitypub.ParentWanted.Host))
 	jobs.On(j, "activitypub.fetch_replies", pulls, fed.FetchReplies, jobs.Unique(activitypub.RepliesWanted.Key), jobs.Lane(activitypub.RepliesWanted.Host))
+	jobs.On(j, "activitypub.fill_thread", walks, fed.FillThread, jobs.Unique(statuses.ThreadWanted.Key), jobs.Lane(func(e statuses.ThreadWanted) string { return e.Host }))
 	jobs.On(j, "activitypub.apply_block", wholesale, fed.ApplyBlock)
 	jobs.On(j, "activitypub.sync_followers", syncs, fed.SyncFollowers, jobs.Unique(activitypub.FollowersDiffer.Key), jobs.Lane(activitypub.FollowersDiffer.Host))
 	jobs.On(j, "activitypub.move_followers", pulls, fed.MoveFollowers)
@@ -151,4 +154,5 @@ func (a *App) onCommands() {
 	jobs.On(j, "relations.expire_mutes", recurring, func(ctx context.Context, _ ExpireMutesDue) error { return a.Relations.ExpireMutes(ctx, 1000) })
 	jobs.On(j, "statuses.clean_up_old", recurring, a.Statuses.CleanUpOld)
 	jobs.On(j, "statuses.forget_keys", recurring, func(ctx context.Context, _ ForgetKeysDue) error { return a.Statuses.ForgetKeys(ctx) })
+	jobs.On(j, "statuses.forget_walks", recurring, func(ctx context.Context, _ ForgetWalksDue) error { return a.Statuses.ForgetWalks(ctx) })
 }

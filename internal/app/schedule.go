@@ -14,6 +14,12 @@ type ForgetKeysDue struct{}
 // Kind names the event.
 func (ForgetKeysDue) Kind() string { return "app.forget_keys_due" }
 
+// ForgetWalksDue asks for threads to be forgotten that nobody opened for long.
+type ForgetWalksDue struct{}
+
+// Kind names the event.
+func (ForgetWalksDue) Kind() string { return "app.forget_walks_due" }
+
 // ExpireMutesDue asks for mutes to be ended whose time is over.
 type ExpireMutesDue struct{}
 
@@ -35,4 +41,5 @@ var schedule = []jobs.Recurring{
 	{Name: "relations.expire_mutes", Every: time.Minute, Event: ExpireMutesDue{}},
 	{Name: "statuses.clean_up_old", Every: time.Minute, Event: statuses.CleanUpOldDue{}},
 	{Name: "statuses.forget_keys", Every: time.Hour, Event: ForgetKeysDue{}},
+	{Name: "statuses.forget_walks", Every: time.Hour, Event: ForgetWalksDue{}},
 }

@@ -21,6 +21,7 @@ func register(j *jobs.Jobs, s *activitypub.Server) {
 	pull := jobs.Policy{Queue: jobs.Pull, Attempts: 3, Deadline: 2 * time.Minute}
 	jobs.On(j, "activitypub.fetch_parent", pull, s.FetchParent, jobs.Unique(activitypub.ParentWanted.Key), jobs.Lane(activitypub.ParentWanted.Host))
 	jobs.On(j, "activitypub.fetch_replies", pull, s.FetchReplies, jobs.Unique(activitypub.RepliesWanted.Key), jobs.Lane(activitypub.RepliesWanted.Host))
+	jobs.On(j, "activitypub.fill_thread", pull, s.FillThread, jobs.Unique(statuses.ThreadWanted.Key), jobs.Lane(func(e statuses.ThreadWanted) string { return e.Host }))
 	jobs.On(j, "activitypub.apply_block", jobs.Policy{Queue: jobs.Default}, s.ApplyBlock)
 	jobs.On(j, "activitypub.sync_followers", pull, s.SyncFollowers, jobs.Unique(activitypub.FollowersDiffer.Key), jobs.Lane(activitypub.FollowersDiffer.Host))
 	jobs.On(j, "activitypub.move_followers", jobs.Policy{Queue: jobs.Pull}, s.MoveFollowers)

@@ -46,6 +46,7 @@ func record(j *jobs.Jobs) *recorder {
 	on[statuses.Voted](j, r)
 	on[statuses.PollEnded](j, r)
 	on[statuses.ScheduledDue](j, r)
+	on[statuses.ThreadWanted](j, r)
 	return r
 }
 

@@ -149,3 +149,10 @@ type Conversation struct {
 	Accounts   []*Account `json:"accounts"`
 	LastStatus *Status    `json:"last_status"`
 }
+
+// AsyncRefresh is work that goes on while an app waits for its results.
+type AsyncRefresh struct {
+	ID          string `json:"id"`
+	Status      string `json:"status"`
+	ResultCount int64  `json:"result_count"`
+}

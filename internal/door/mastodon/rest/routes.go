@@ -109,6 +109,7 @@ func (a *API) statusRoutes() []api.Route {
 		{Method: put, Pattern: one, Auth: api.User, Scopes: scopes("write:statuses"), Limit: api.LimitStatuses, Handler: a.editStatus},
 		{Method: remove, Pattern: one, Auth: api.User, Scopes: scopes("write:statuses"), Limit: api.LimitDelete, Handler: a.deleteStatus},
 		anyone(one+"/context", "read:statuses", a.statusContext),
+		{Method: get, Pattern: "/api/v1_alpha/async_refreshes/{id}", Auth: api.User, Scopes: scopes("read"), Handler: a.asyncRefresh},
 		anyone(one+"/history", "read:statuses", a.statusHistory),
 		{Method: get, Pattern: one + "/source", Auth: api.App, Scopes: scopes("read:statuses"), Handler: a.statusSource},
 		anyone(one+"/reblogged_by", "read:accounts", a.by(a.rebloggedBy)),

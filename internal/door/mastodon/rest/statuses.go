@@ -235,6 +235,9 @@ func (a *API) statusContext(w http.ResponseWriter, r *api.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := a.fillThread(w, r, st, up); err != nil {
+		return err
+	}
 	ancestors, err := a.Render.List(r.Context(), a.DB, r.Viewer(), up, "")
 	if err != nil {
 		return err

@@ -243,6 +243,45 @@ func TestThreads(t *testing.T) {
 	})
 }
 
+// TestAThreadOfOthersIsFilled: whoever is signed in and opens one is told where to ask how far it is.
+func TestAThreadOfOthersIsFilled(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, base *db.DB) {
+		d := open(t, base)
+		ann := d.person("ann")
+		st, err := d.Statuses.Receive(d.Ctx(), d.Remote("bob", "other.example"), statuses.Incoming{URI: "https://other.example/1", Content: "root", PublishedAt: d.Clock.Now()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := path("/api/v1/statuses/%d/context", st.ID)
+		refresh := func(as *who) string { return d.get(at, as).want(200).header.Get("Mastodon-Async-Refresh") }
+		if h := refresh(ann); h != "" {
+			t.Errorf("a post that is just written is filled: %s", h)
+		}
+		d.Clock.Advance(6 * time.Minute)
+		if h := refresh(nobody); h != "" {
+			t.Errorf("nobody had it filled: %s", h)
+		}
+		h := refresh(ann)
+		id, found := strings.CutPrefix(h, `id="`)
+		id, rest, _ := strings.Cut(id, `"`)
+		if !found || rest != ", retry=3, result_count=0" {
+			t.Fatalf("the header is %q", h)
+		}
+		if again := refresh(ann); again != h {
+			t.Errorf("who opens it meanwhile is told %q", again)
+		}
+		d.get("/api/v1_alpha/async_refreshes/"+id, ann).want(200).is("async_refresh.id", id).is("async_refresh.status", "running").is("async_refresh.result_count", 0.0)
+		if err := d.Statuses.EndRun(d.Ctx(), statuses.ThreadWanted{Conversation: st.ConversationID}); err != nil {
+			t.Fatal(err)
+		}
+		d.get("/api/v1_alpha/async_refreshes/"+id, ann).is("async_refresh.status", "finished")
+		for _, wrong := range []string{"thread-1", "7", "thread-"} {
+			d.get("/api/v1_alpha/async_refreshes/"+wrong, ann).want(404)
+		}
+	})
+}
+
 func TestFilters(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, base *db.DB) {
