@@ -17,6 +17,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/door/activitypub"
 	"github.com/gomph/gomph/internal/kit/blob"
+	"github.com/gomph/gomph/internal/kit/fetch"
 	"github.com/gomph/gomph/internal/kit/jobs"
 )
 
@@ -50,6 +51,7 @@ type App struct {
 	Notifications *notifications.Service
 	Federation    *activitypub.Server
 	files         blob.Store
+	fetch         *fetch.Client
 	doors         doors
 	// onJob is told of each run of a job; nil but in tests.
 	onJob func(jobs.Done)

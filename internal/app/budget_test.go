@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"crypto/ecdh"
+	"crypto/rand"
 	"fmt"
 	"maps"
 	"net/http"
@@ -15,11 +17,13 @@ import (
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/instances"
 	"github.com/gomph/gomph/internal/domain/moderation"
+	"github.com/gomph/gomph/internal/domain/notifications"
 	"github.com/gomph/gomph/internal/domain/relations"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/kit/config"
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/jobs"
+	"github.com/gomph/gomph/internal/kit/webpush"
 	"github.com/gomph/gomph/internal/testkit/services"
 )
 
@@ -214,6 +218,10 @@ func everything(here, there *server) {
 	here.must(err)
 	both()
 
+	tag, err := here.Statuses.EnsureTag(ctx, "tag")
+	here.must(err)
+	here.must(here.Relations.FollowTag(ctx, bob.ID, tag.ID))
+	subscribe(here, bob, "http://"+there.Config.LocalDomain+"/no-push-service")
 	first := here.post(ann, statuses.Draft{Text: "hello @bob and @eve@" + there.Config.LocalDomain + " #tag"})
 	both()
 	copied, err := there.Statuses.ByURI(ctx, there.DB, first.URI)
@@ -290,6 +298,20 @@ func everything(here, there *server) {
 	both()
 	here.must(here.Accounts.Remove(ctx, ann.ID))
 	both()
+}
+
+// subscribe lets somebody's app be told of mentions.
+func subscribe(s *server, who *accounts.Account, endpoint string) {
+	s.t.Helper()
+	u, err := s.Access.ByAccount(s.t.Context(), s.DB, who.ID)
+	s.must(err)
+	token, err := s.Access.IssueToken(s.t.Context(), nil, u.ID, access.Scopes{"push"})
+	s.must(err)
+	key, err := ecdh.P256().GenerateKey(rand.Reader)
+	s.must(err)
+	_, err = s.Notifications.Subscribe(s.t.Context(), notifications.Subscription{TokenID: token.ID, AccountID: who.ID, Token: token.Plain, Alerts: map[string]bool{notifications.Mention: true},
+		Subscription: webpush.Subscription{Endpoint: endpoint, P256dh: key.PublicKey().Bytes(), Auth: make([]byte, 16), Standard: true}})
+	s.must(err)
 }
 
 func letters(s *server) {

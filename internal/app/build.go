@@ -77,6 +77,7 @@ func (a *App) build() error {
 		AllowPrivate: private, AllowHTTP: !c.HTTPS(), Clock: a.Clock,
 		UserAgent: fmt.Sprintf("Gomph/%s (+%s/)", config.Version, a.Site.Base()),
 	})
+	a.fetch = client
 	a.closers = append(a.closers, client.Close)
 	resolver := activitypub.NewResolver(activitypub.ResolverDeps{
 		DB: a.DB, Clock: a.Clock, Site: a.Site, Accounts: a.Accounts, Instances: a.Instances, Fetch: client, Cache: a.Cache,
@@ -122,7 +123,7 @@ func (a *App) buildPosts(resolver statuses.Resolver) {
 	a.Moderation = moderation.New(moderation.Deps{DB: a.DB, Jobs: a.Jobs, IDs: a.IDs, Clock: a.Clock, Accounts: a.Accounts, Statuses: a.Statuses})
 	a.Filters = filters.New(filters.Deps{DB: a.DB, IDs: a.IDs, Clock: a.Clock, Statuses: a.Statuses, Bus: a.Bus})
 	a.Notifications = notifications.New(notifications.Deps{
-		DB: a.DB, IDs: a.IDs, Clock: a.Clock, Accounts: a.Accounts, Relations: a.Relations, Statuses: a.Statuses, Bus: a.Bus,
+		DB: a.DB, Jobs: a.Jobs, Secret: a.Secret, HTTPS: a.Config.HTTPS(), IDs: a.IDs, Clock: a.Clock, Accounts: a.Accounts, Relations: a.Relations, Statuses: a.Statuses, Bus: a.Bus,
 	})
 	a.Feeds = feeds.New(feeds.Deps{
 		DB: a.DB, IDs: a.IDs, Jobs: a.Jobs, Clock: a.Clock, Accounts: a.Accounts, Relations: a.Relations, Statuses: a.Statuses, Cache: a.Cache, Bus: a.Bus, Log: a.Log,

@@ -16,6 +16,7 @@ import (
 	"github.com/gomph/gomph/internal/door/mastodon/api"
 	"github.com/gomph/gomph/internal/door/mastodon/entity"
 	"github.com/gomph/gomph/internal/door/mastodon/oauth"
+	"github.com/gomph/gomph/internal/door/mastodon/push"
 	"github.com/gomph/gomph/internal/door/mastodon/rest"
 	"github.com/gomph/gomph/internal/door/mastodon/stream"
 	"github.com/gomph/gomph/internal/door/site"
@@ -25,6 +26,7 @@ import (
 	"github.com/gomph/gomph/internal/kit/errs"
 	"github.com/gomph/gomph/internal/kit/limit"
 	"github.com/gomph/gomph/internal/kit/text"
+	"github.com/gomph/gomph/internal/kit/webpush"
 	"github.com/gomph/gomph/web"
 )
 
@@ -35,6 +37,7 @@ type doors struct {
 	oauth  *oauth.Server
 	site   *site.Server
 	stream *stream.Server
+	push   *push.Server
 	mailer *mailer.Mailer
 	api    api.Deps
 	gate   *admit.Gate
@@ -53,6 +56,10 @@ func (a *App) buildDoors() error {
 	if err != nil {
 		return err
 	}
+	key, err := a.vapidKey()
+	if err != nil {
+		return err
+	}
 	a.files = files
 	d := &a.doors
 	d.gate = a.gate()
@@ -63,8 +70,10 @@ func (a *App) buildDoors() error {
 	d.rest = rest.New(rest.Deps{
 		DB: a.DB, Clock: a.Clock, Site: a.Site, Settings: a.Settings, Access: a.Access, Accounts: a.Accounts, Relations: a.Relations, Instances: a.Instances,
 		Statuses: a.Statuses, Media: a.Media, Filters: a.Filters, Moderation: a.Moderation, Notifications: a.Notifications, Feeds: a.Feeds, Render: d.render, Files: files,
-		Finder: finder{a}, Version: config.Version,
+		Finder: finder{a}, VAPIDKey: key.Public, Version: config.Version,
 	})
+	d.push = push.New(push.Deps{DB: a.DB, Clock: a.Clock, Site: a.Site, Accounts: a.Accounts, Access: a.Access, Statuses: a.Statuses, Notifications: a.Notifications,
+		Fetch: a.fetch, Key: key, Asset: d.render.Asset})
 	d.api = api.Deps{Auth: a.Access, Log: a.Log, ClientAddr: addr, Metrics: a.Metrics}
 	if a.Config.RateLimits != "off" {
 		failures := a.Metrics.Counter("limit_store_failures_total", "How often the shared counters of rate limits did not answer.")
@@ -82,8 +91,16 @@ func (a *App) buildDoors() error {
 		DB: a.DB, Clock: a.Clock, Bus: a.Bus, Auth: a.Access, Relations: a.Relations, Filters: a.Filters, Log: a.Log, Metrics: a.Metrics,
 		Renderer: &stream.Entities{DB: a.DB, Render: d.render, Statuses: a.Statuses, Notifications: a.Notifications, Feeds: a.Feeds},
 	})
-	d.oauth = oauth.New(oauth.Deps{Pages: d.site, DB: a.DB, Clock: a.Clock, Site: a.Site, Access: a.Access, Log: a.Log, ClientAddr: addr, Asset: d.render.Asset})
+	d.oauth = oauth.New(oauth.Deps{Pages: d.site, DB: a.DB, Clock: a.Clock, Site: a.Site, Access: a.Access, Log: a.Log, ClientAddr: addr, VAPIDKey: key.Public, Asset: d.render.Asset})
 	return nil
+}
+
+// vapidKey is the key by which push services know this server: the one that is set, or one that follows from the secret that all processes share.
+func (a *App) vapidKey() (*webpush.Key, error) {
+	if a.Config.VAPIDPrivate != "" {
+		return webpush.ParseKey(a.Config.VAPIDPrivate)
+	}
+	return webpush.KeyFrom(a.Secret)
 }
 
 // routes is every endpoint of the Mastodon API.

@@ -9,6 +9,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/feeds"
 	"github.com/gomph/gomph/internal/domain/moderation"
+	"github.com/gomph/gomph/internal/domain/notifications"
 	"github.com/gomph/gomph/internal/domain/relations"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/door/activitypub"
@@ -32,6 +33,8 @@ var (
 	performs = jobs.Policy{Queue: jobs.Ingress, Attempts: 8, Deadline: 2 * time.Minute, Statements: 40}
 	// pushes are posted to one inbox each, and tried for a week; a probe that fails, or is the first to arrive, writes the most.
 	pushes = jobs.Policy{Queue: jobs.Push, Deadline: 30 * time.Second, Attempts: activitypub.PushAttempts, Backoff: activitypub.PushBackoff, Statements: 14}
+	// alerts are posted to push services; after some hours they are no news.
+	alerts = jobs.Policy{Queue: jobs.Push, Deadline: 30 * time.Second, Attempts: 6, Statements: 10}
 	// afterwards lets the other reactions to a deletion run before the rows go.
 	afterwards = jobs.Policy{Queue: jobs.Default, Delay: time.Hour, Statements: 12}
 	// onceMore runs when every batch that was under way has ended.
@@ -97,6 +100,7 @@ func (a *App) onPosts() {
 		jobs.Unique(func(e statuses.Voted) string { return strconv.FormatInt(e.PollID, 10) }))
 	jobs.On(j, "activitypub.send_poll_end", fanOut, fed.SendPollEnd)
 	jobs.On(j, "statuses.publish_scheduled", publishing, a.Statuses.PublishScheduled)
+	jobs.On(j, "push.send", alerts, a.doors.push.Send, jobs.Lane(notifications.Push.Host))
 	jobs.On(j, "notifications.poll_ended", onDefault, a.Notifications.PollEnded)
 }
 
@@ -126,10 +130,12 @@ func (a *App) onRelations() {
 	jobs.On(j, "feeds.domain_blocked", onDefault, a.Feeds.DomainBlocked)
 	jobs.On(j, "relations.sever_domain", wholesale, a.Relations.SeverDomain)
 	jobs.On(j, "feeds.list_changed", onDefault, a.Feeds.ListChanged)
+	jobs.On(j, "feeds.tag_followed", onDefault, a.Feeds.TagFollowed)
 	// A batch that read the old relations may push after the lists were dropped; these drop them once more.
 	jobs.On(j, "feeds.unfollowed_again", onceMore, a.Feeds.Unfollowed, jobs.When(func(e relations.Unfollowed) bool { return e.ByLocal }))
 	jobs.On(j, "feeds.blocked_again", onceMore, a.Feeds.Blocked)
 	jobs.On(j, "feeds.muted_again", onceMore, a.Feeds.Muted)
+	jobs.On(j, "feeds.tag_followed_again", onceMore, a.Feeds.TagFollowed)
 	jobs.On(j, "feeds.domain_blocked_again", onceMore, a.Feeds.DomainBlocked)
 }
 

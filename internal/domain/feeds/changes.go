@@ -110,3 +110,8 @@ func (s *Service) ListChanged(ctx context.Context, e relations.ListChanged) erro
 	}
 	return nil
 }
+
+// TagFollowed lets the home feed be computed of who follows a hashtag, or does no more.
+func (s *Service) TagFollowed(ctx context.Context, e relations.TagFollowed) error {
+	return s.Forget(ctx, e.AccountID)
+}

@@ -49,6 +49,28 @@ WHERE s.id = ANY($1) AND a.suspended_at = 0`+gone, db.Array(list))
 	return out, s.mentions(ctx, q, out, texts)
 }
 
+// withTags loads the hashtags of those posts that people who follow them may be shown; at most one statement.
+func (s *Service) withTags(ctx context.Context, q db.Q, list []*post) error {
+	by := map[statuses.ID]*post{}
+	var tagged []statuses.ID
+	for _, p := range list {
+		if p.tagged() {
+			by[p.id], tagged = p, append(tagged, p.id)
+		}
+	}
+	if len(tagged) == 0 {
+		return nil
+	}
+	tags, err := s.Statuses.TagsOf(ctx, q, tagged)
+	for id, of := range tags {
+		for _, t := range of[:min(len(of), maxTags)] {
+			by[id].tags = append(by[id].tags, t.ID)
+			by[id].names = append(by[id].names, t.Name)
+		}
+	}
+	return err
+}
+
 func scanPost(r db.Row) (*post, error) {
 	var p post
 	err := r.Scan(&p.id, &p.author, &p.visibility, &p.language, &p.answers, &p.replyTo, &p.original, &p.edited, &p.originalAuthor, &p.originalDomain, &p.parts, &p.domain, &p.silenced)
@@ -98,6 +120,7 @@ const (
 	follows
 	hasList
 	hasListWithBoth
+	followsTag
 )
 
 // newViewer knows nothing yet. Of most people there is little to know, so the sets are made when something goes into them.
@@ -129,6 +152,8 @@ func (v *viewer) learn(kind int64, id accounts.ID, text string, boosts bool) err
 			}
 		}
 		put(&v.follows, id, f)
+	case followsTag:
+		put(&v.tags, int64(id), true)
 	}
 	return nil
 }
@@ -140,6 +165,7 @@ UNION ALL SELECT 0, target_account_id, '', FALSE FROM mutes WHERE account_id = $
 UNION ALL SELECT 1, account_id, '', FALSE FROM blocks WHERE target_account_id = $1
 UNION ALL SELECT 2, 0, domain, FALSE FROM account_domain_blocks WHERE account_id = $1
 UNION ALL SELECT 3, m.account_id, '', FALSE FROM lists l JOIN list_accounts m ON m.list_id = l.id WHERE l.account_id = $1 AND l.exclusive
+UNION ALL SELECT 7, tag_id, '', FALSE FROM tag_follows WHERE account_id = $1
 UNION ALL SELECT 4, target_account_id, languages, show_reblogs FROM follows WHERE account_id = $1`, me, db.Ms(s.Clock.Now()))
 	if err != nil {
 		return nil, fmt.Errorf("loading what a person wants to see: %w", err)
@@ -236,6 +262,29 @@ ORDER BY f.account_id LIMIT $4`, args...)
 	return out, n == slice, s.concerns(ctx, q, p, by, out)
 }
 
+// taggers loads a slice of the active people here who follow a hashtag of a post, but not its author, those after an id; two statements.
+func (s *Service) taggers(ctx context.Context, q db.Q, p *post, after accounts.ID) (out *audience, full bool, err error) {
+	who, err := db.Column[accounts.ID](ctx, q, `SELECT DISTINCT t.account_id FROM tag_follows t JOIN accounts a ON a.id = t.account_id LEFT JOIN users u ON u.account_id = a.id
+WHERE t.tag_id = ANY($1) AND a.suspended_at = 0 AND t.account_id > $2 AND t.account_id <> $3 AND (COALESCE(u.last_active_at, 0) = 0 OR u.last_active_at >= $4)
+AND NOT EXISTS (SELECT 1 FROM follows f WHERE f.account_id = t.account_id AND f.target_account_id = $3) ORDER BY t.account_id LIMIT $5`,
+		db.Array(p.tags), after, p.author, db.Ms(s.Clock.Now().Add(-activeFor)), slice)
+	if err != nil {
+		return nil, false, fmt.Errorf("loading who follows hashtags: %w", err)
+	}
+	out = &audience{}
+	by := map[accounts.ID]*viewer{}
+	for _, id := range who {
+		by[id] = newViewer(id)
+		out.viewers = append(out.viewers, by[id])
+	}
+	if len(by) == 0 {
+		return out, false, nil
+	}
+	err = s.concerns(ctx, q, p, by, out)
+	out.lists = nil // who has the author on a list follows it, and is served as such
+	return out, len(who) == slice, err
+}
+
 // concerns loads what people think of those whom a post is about, and on which of their lists its author is.
 func (s *Service) concerns(ctx context.Context, q db.Q, p *post, by map[accounts.ID]*viewer, out *audience) error {
 	who := make([]accounts.ID, 0, len(by))
@@ -247,9 +296,10 @@ UNION ALL SELECT 0, account_id, target_account_id, '', FALSE FROM mutes WHERE ac
 UNION ALL SELECT 1, target_account_id, account_id, '', FALSE FROM blocks WHERE target_account_id = ANY($1) AND account_id = ANY($2)
 UNION ALL SELECT 2, account_id, 0, domain, FALSE FROM account_domain_blocks WHERE account_id = ANY($1) AND domain = $4
 UNION ALL SELECT 4, account_id, target_account_id, languages, show_reblogs FROM follows WHERE account_id = ANY($1) AND target_account_id = $5
+UNION ALL SELECT 7, account_id, tag_id, '', FALSE FROM tag_follows WHERE account_id = ANY($1) AND tag_id = ANY($7)
 UNION ALL SELECT CASE WHEN EXISTS (SELECT 1 FROM list_accounts x WHERE x.list_id = l.id AND x.account_id = $5) THEN 6 ELSE 5 END, l.account_id, l.id, l.replies_policy, l.exclusive
   FROM list_accounts m JOIN lists l ON l.id = m.list_id WHERE m.account_id = $6 AND m.owner_id = ANY($1)`,
-		db.Array(who), db.Array(p.people()), db.Ms(s.Clock.Now()), p.originalDomain, p.replyTo, p.author)
+		db.Array(who), db.Array(p.people()), db.Ms(s.Clock.Now()), p.shownDomain(), p.replyTo, p.author, db.Array(p.tags))
 	if err != nil {
 		return fmt.Errorf("loading what followers think: %w", err)
 	}

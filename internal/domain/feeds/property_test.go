@@ -81,7 +81,7 @@ func (a *actors) act(rt *rapid.T) {
 	by, target := a.local(rt, "by"), a.anyone(rt, "target")
 	var err error
 	switch rapid.SampledFrom([]string{"post", "post", "post", "reply", "reply", "boost", "boost", "delete", "follow", "unfollow", "block", "unblock", "mute", "unmute",
-		"list", "add", "remove", "policy", "read", "read list", "pump", "pump", "receive", "domain"}).Draw(rt, "act") {
+		"tag", "tag", "list", "add", "remove", "policy", "read", "read list", "pump", "pump", "receive", "domain"}).Draw(rt, "act") {
 	case "post":
 		a.post(rt, by, nil)
 	case "reply":
@@ -91,6 +91,7 @@ func (a *actors) act(rt *rapid.T) {
 	case "receive":
 		st := a.Receive(a.people[4], "<p>hi</p>", func(in *statuses.Incoming) {
 			in.Visibility = statuses.Visibility(rapid.IntRange(0, 2).Draw(rt, "visibility"))
+			in.Tags = rapid.SampledFrom([][]string{nil, {"cats"}}).Draw(rt, "tags")
 			switch rapid.IntRange(0, 3).Draw(rt, "kind") {
 			case 0:
 				in.InReplyToURI = "https://unknown.example/1"
@@ -135,6 +136,15 @@ func (a *actors) act(rt *rapid.T) {
 		if rapid.IntRange(0, 5).Draw(rt, "rarely") == 0 {
 			err = a.Relations.BlockDomain(a.ctx, by, "far.example")
 		}
+	case "tag":
+		var t statuses.Tag
+		if t, err = a.Statuses.EnsureTag(a.ctx, rapid.SampledFrom([]string{"cats", "dogs"}).Draw(rt, "tag")); err == nil {
+			if rapid.Bool().Draw(rt, "follows tag") {
+				err = a.Relations.FollowTag(a.ctx, by.ID, t.ID)
+			} else {
+				err = a.Relations.UnfollowTag(a.ctx, by.ID, t.ID)
+			}
+		}
 	case "pump":
 		a.pump()
 	case "read":
@@ -162,6 +172,7 @@ func (a *actors) post(rt *rapid.T, by *accounts.Account, parent *statuses.Status
 	if rapid.IntRange(0, 2).Draw(rt, "mention") == 0 {
 		text = "hello @" + a.local(rt, "mentioned").Username
 	}
+	text += rapid.SampledFrom([]string{"", "", " #cats", " #Dogs #cats"}).Draw(rt, "tags")
 	a.Clock.Advance(time.Second)
 	d := statuses.Draft{Text: text, Visibility: statuses.Visibility(rapid.IntRange(0, 3).Draw(rt, "visibility")), Language: rapid.SampledFrom([]string{"", "de", "en"}).Draw(rt, "language")}
 	if parent != nil {

@@ -25,11 +25,27 @@ type post struct {
 	original       statuses.ID
 	originalAuthor accounts.ID
 	originalDomain string
+	// tags are the hashtags of a post, where they matter.
+	tags  []int64
+	names []string
 	// named are mentioned in it, or in the boosted post; addressed may see it although it is direct.
 	named, addressed []accounts.ID
 }
 
 func (p *post) boost() bool { return p.original != 0 }
+
+// tagged reports whether those who follow its hashtags may be shown a post.
+func (p *post) tagged() bool {
+	return p.visibility == statuses.Public && !p.boost() && !p.silenced && p.parts&statuses.PartTags != 0
+}
+
+// shownDomain is whose domain block hides it: the author's, for a boost that of the boosted.
+func (p *post) shownDomain() string {
+	if p.boost() {
+		return p.originalDomain
+	}
+	return p.domain
+}
 
 // people are all whom a block or a mute may be about.
 func (p *post) people() []accounts.ID {
@@ -53,6 +69,8 @@ type viewer struct {
 	// hidden are blocked or muted by the person; blockedBy block it.
 	hidden, blockedBy map[accounts.ID]bool
 	domains           map[string]bool
+	// tags are hashtags that the person follows.
+	tags map[int64]bool
 	// exclusive are on a list whose posts stay away from home.
 	exclusive map[accounts.ID]bool
 }
@@ -66,13 +84,21 @@ type list struct {
 
 // home reports whether a post is on a person's home feed: Mastodon's FeedManager, restated.
 func (v *viewer) home(p *post) bool {
-	if p.author == v.id {
+	if p.author == v.id || v.byTag(p) {
 		return true
 	}
 	if v.exclusive[p.author] || !v.wants(p) {
 		return false
 	}
 	return !p.answers || p.replyTo == v.id || p.replyTo == p.author || v.followed(p.replyTo)
+}
+
+// byTag reports whether a post is on the home feed for its hashtags' sake (Mastodon): public posts of people who are not hidden in any way.
+func (v *viewer) byTag(p *post) bool {
+	if !p.tagged() || !slices.ContainsFunc(p.tags, func(id int64) bool { return v.tags[id] }) {
+		return false
+	}
+	return !v.blockedBy[p.author] && !v.hidden[p.author] && !slices.ContainsFunc(p.named, func(id accounts.ID) bool { return v.hidden[id] }) && (p.domain == "" || !v.domains[p.domain])
 }
 
 // list reports whether a post of a member is on a list.

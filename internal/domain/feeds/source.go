@@ -1,8 +1,10 @@
 package feeds
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/relations"
@@ -48,13 +50,18 @@ func (s *Service) compute(ctx context.Context, q db.Q, f feed, p db.Page) (out [
 	want := p.Limit
 	p.Limit = candidates
 	for range maxRounds {
-		found, err := s.candidates(ctx, q, f, p)
+		found, err := s.candidates(ctx, q, f, p, len(v.tags) > 0)
 		if err != nil {
 			return nil, false, err
 		}
 		list, err := s.posts(ctx, q, found, false)
 		if err != nil {
 			return nil, false, err
+		}
+		if f.list == nil && len(v.tags) > 0 {
+			if err := s.withTags(ctx, q, list); err != nil {
+				return nil, false, err
+			}
 		}
 		var part []int64
 		for _, p := range list {
@@ -88,11 +95,26 @@ func (s *Service) compute(ctx context.Context, q db.Q, f feed, p db.Page) (out [
 	return out, end, nil
 }
 
-func (s *Service) candidates(ctx context.Context, q db.Q, f feed, p db.Page) ([]statuses.ID, error) {
+// candidates are the posts of which some are in a feed; tagged says that the person follows hashtags.
+func (s *Service) candidates(ctx context.Context, q db.Q, f feed, p db.Page, tagged bool) ([]statuses.ID, error) {
 	if f.list != nil {
 		return s.Statuses.ListOf(ctx, q, f.list.ID, p)
 	}
-	return s.Statuses.HomeOf(ctx, q, f.me, p)
+	out, err := s.Statuses.HomeOf(ctx, q, f.me, p)
+	if err != nil || !tagged {
+		return out, err
+	}
+	more, err := s.Statuses.WithTagsOf(ctx, q, f.me, p)
+	if err != nil || len(more) == 0 {
+		return out, err
+	}
+	out = append(out, more...)
+	slices.SortFunc(out, func(a, b statuses.ID) int { return cmp.Compare(b, a) })
+	out = slices.Compact(out)
+	if over := len(out) - p.Limit; over > 0 && p.MinID > 0 {
+		return out[over:], nil
+	}
+	return out[:min(len(out), p.Limit)], nil
 }
 
 // rebuild computes a feed and keeps it. What it gives ends with bottom when it is complete.

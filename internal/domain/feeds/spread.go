@@ -30,13 +30,20 @@ type Spread struct {
 	Event string
 	// Quiet says that the news is none, because the post was old when it arrived: it is in the feeds, but nobody is told.
 	Quiet bool
+	// Tagged means those who follow a hashtag of the post, but not its author, instead.
+	Tagged bool
 }
 
 // Kind names the command.
 func (Spread) Kind() string { return "feeds.spread" }
 
 // Key keeps the same command from waiting twice.
-func (e Spread) Key() string { return fmt.Sprint(e.StatusID, e.After, e.Event) }
+func (e Spread) Key() string {
+	if e.Tagged {
+		return fmt.Sprint("tagged ", e.StatusID, e.After, e.Event)
+	}
+	return fmt.Sprint(e.StatusID, e.After, e.Event)
+}
 
 // Insert brings a new post, or boost, to the feeds of those who see it, and to the public streams.
 func (s *Service) Insert(ctx context.Context, e statuses.Posted) error {
@@ -64,15 +71,32 @@ func (s *Service) begin(ctx context.Context, e Spread) error {
 		return err
 	}
 	if !e.Quiet {
-		if err := s.tellPublic(ctx, p, local, e.Event); err != nil {
+		s.tellPublic(ctx, p, local, e.Event)
+	}
+	next, err := s.serve(ctx, e, p, local)
+	if err != nil {
+		return err
+	}
+	if next > 0 {
+		if err := s.others(ctx, e, p); err != nil {
 			return err
 		}
 	}
-	full, err := s.serve(ctx, e, p, local)
-	if err != nil || !full {
+	if len(p.tags) == 0 {
+		return nil
+	}
+	e.Tagged = true
+	return s.tagged(ctx, e, p, local)
+}
+
+// tagged serves a slice of those who follow a hashtag of a post; they come slice after slice, for they are seldom many.
+func (s *Service) tagged(ctx context.Context, e Spread, p *post, local bool) error {
+	next, err := s.serve(ctx, e, p, local)
+	if err != nil || next == 0 {
 		return err
 	}
-	return s.others(ctx, e, p)
+	e.After = next
+	return s.DB.Write(ctx, func(tx *db.Tx) error { return s.Jobs.Emit(ctx, tx, e) })
 }
 
 // others writes one job for each further slice.
@@ -100,6 +124,9 @@ func (s *Service) Batch(ctx context.Context, e Spread) error {
 	if err != nil || p == nil {
 		return err
 	}
+	if e.Tagged {
+		return s.tagged(ctx, e, p, local)
+	}
 	_, err = s.serve(ctx, e, p, local)
 	return err
 }
@@ -110,13 +137,22 @@ func (s *Service) subject(ctx context.Context, e Spread) (*post, bool, error) {
 	if err != nil || len(list) == 0 {
 		return nil, false, err
 	}
-	return list[0], list[0].domain == "", nil
+	return list[0], list[0].domain == "", s.withTags(ctx, s.DB, list)
 }
 
-func (s *Service) serve(ctx context.Context, e Spread, p *post, local bool) (full bool, err error) {
-	who, full, err := s.audience(ctx, s.DB, p, e.After, local)
+// serve brings news of a post to a slice; next is the last of it when there may be more, else 0.
+func (s *Service) serve(ctx context.Context, e Spread, p *post, local bool) (next accounts.ID, err error) {
+	who, full := (*audience)(nil), false
+	if e.Tagged {
+		who, full, err = s.taggers(ctx, s.DB, p, e.After)
+	} else {
+		who, full, err = s.audience(ctx, s.DB, p, e.After, local)
+	}
 	if err != nil || len(who.viewers) == 0 {
-		return false, err
+		return 0, err
+	}
+	if full {
+		next = who.viewers[len(who.viewers)-1].id
 	}
 	var entries []cache.ListEntry
 	var news []pubsub.Message
@@ -146,10 +182,10 @@ func (s *Service) serve(ctx context.Context, e Spread, p *post, local bool) (ful
 		err = s.removeFrom(ctx, entries)
 	}
 	if err != nil {
-		return false, fmt.Errorf("changing feeds: %w", err)
+		return 0, fmt.Errorf("changing feeds: %w", err)
 	}
 	s.publish(ctx, news...)
-	return full, nil
+	return next, nil
 }
 
 func (s *Service) removeFrom(ctx context.Context, entries []cache.ListEntry) error {
@@ -172,27 +208,16 @@ func (s *Service) Own(ctx context.Context, st *statuses.Status) {
 }
 
 // tellPublic publishes what public timelines and those of hashtags show: public posts, no boosts, of nobody silenced.
-func (s *Service) tellPublic(ctx context.Context, p *post, local bool, event string) error {
+func (s *Service) tellPublic(ctx context.Context, p *post, local bool, event string) {
 	if p.visibility != statuses.Public || p.boost() {
-		return nil
+		return
 	}
 	m := Message{Event: event, ID: int64(p.id), At: p.edited, Author: p.author, Local: local, Language: p.language, Reply: p.answers && p.replyTo != p.author}
 	m.People = p.named[:min(len(p.named), maxPeople)]
 	m.Domain, m.Media = p.domain, p.parts&statuses.PartMedia != 0
 	if p.silenced {
-		return nil
+		return
 	}
-	if p.parts&statuses.PartTags == 0 {
-		s.publish(ctx, m.on(PublicChannel))
-		return nil
-	}
-	tags, err := s.Statuses.TagsOf(ctx, s.DB, []statuses.ID{p.id})
-	if err != nil {
-		return err
-	}
-	for _, t := range tags[p.id][:min(len(tags[p.id]), maxTags)] {
-		m.Tags = append(m.Tags, t.Name)
-	}
+	m.Tags = p.names
 	s.publish(ctx, m.on(PublicChannel))
-	return nil
 }

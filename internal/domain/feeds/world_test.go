@@ -81,6 +81,8 @@ func (w *world) react(e jobs.Event) error {
 			return err
 		}
 		return f.DomainBlocked(w.ctx, e)
+	case relations.TagFollowed:
+		return f.TagFollowed(w.ctx, e)
 	case relations.ListChanged:
 		return f.ListChanged(w.ctx, e)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/gomph/gomph/internal/kit/clock"
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/ids"
+	"github.com/gomph/gomph/internal/kit/jobs"
 	"github.com/gomph/gomph/internal/kit/pubsub"
 )
 
@@ -56,6 +57,10 @@ type Deps struct {
 	Accounts  *accounts.Service
 	Relations *relations.Service
 	Statuses  *statuses.Service
+	// Jobs carries what is sent to apps that are closed; Secret encrypts what is kept for that; HTTPS says that this server is reached by it.
+	Jobs   *jobs.Jobs
+	Secret []byte
+	HTTPS  bool
 	// Bus carries "user:ACCOUNT"; may be nil.
 	Bus pubsub.Bus
 }
@@ -102,6 +107,9 @@ type Options struct {
 	Types, ExcludeTypes []string
 	From                accounts.ID
 	IncludeFiltered     bool
+	// ID and GroupKey find one notice, and those of one group.
+	ID       int64
+	GroupKey string
 }
 
 func (o Options) where(args []any) (string, []any) {
@@ -116,6 +124,14 @@ func (o Options) where(args []any) (string, []any) {
 	if len(o.ExcludeTypes) > 0 {
 		args = append(args, db.Texts(o.ExcludeTypes))
 		sql += fmt.Sprintf(" AND n.type <> ALL($%d)", len(args))
+	}
+	if o.ID != 0 {
+		args = append(args, o.ID)
+		sql += fmt.Sprintf(" AND n.id = $%d", len(args))
+	}
+	if o.GroupKey != "" {
+		args = append(args, o.GroupKey)
+		sql += fmt.Sprintf(" AND n.group_key = $%d AND n.group_key <> ''", len(args))
 	}
 	if o.From != 0 {
 		args = append(args, o.From)
@@ -151,17 +167,22 @@ func (s *Service) Dismiss(ctx context.Context, me accounts.ID, id int64) error {
 // Clear removes all of an account's notices.
 func (s *Service) Clear(ctx context.Context, me accounts.ID) error {
 	return s.DB.Write(ctx, func(tx *db.Tx) error {
+		if err := tx.Do(ctx, "forgetting requests", "DELETE FROM notification_requests WHERE account_id = $1", me); err != nil {
+			return err
+		}
 		_, err := tx.Exec(ctx, "DELETE FROM notifications WHERE account_id = $1", me)
 		return err
 	})
 }
 
+// marker is the id up to which the account $1 has read.
+const marker = `COALESCE((SELECT m.last_read_id FROM markers m JOIN users u ON u.id = m.user_id WHERE u.account_id = $1 AND m.timeline = 'notifications'), 0)`
+
 // UnreadCount is how many notices came after the account's marker, at most limit.
 func (s *Service) UnreadCount(ctx context.Context, q db.Q, me accounts.ID, o Options, limit int) (int64, error) {
 	where, args := o.where([]any{me, db.Ms(s.Clock.Now())})
 	args = append(args, limit)
-	return db.Value[int64](ctx, q, "SELECT COUNT(*) FROM (SELECT n.id"+shown+where+fmt.Sprintf(` AND n.id > COALESCE((SELECT m.last_read_id FROM markers m JOIN users u ON u.id = m.user_id
-WHERE u.account_id = $1 AND m.timeline = 'notifications'), 0) LIMIT $%d) unread`, len(args)), args...)
+	return db.Value[int64](ctx, q, "SELECT COUNT(*) FROM (SELECT n.id"+shown+where+fmt.Sprintf(" AND n.id > "+marker+" LIMIT $%d) unread", len(args)), args...)
 }
 
 // publish tells accounts of something; best effort, as all live messages are.

@@ -30,7 +30,7 @@ type world struct {
 func open(t *testing.T, d *db.DB) *world {
 	w := &world{World: make.New(t, d), bus: pubsub.NewLocal(), ctx: context.Background()}
 	t.Cleanup(func() { w.bus.Close() })
-	w.Service = notifications.New(notifications.Deps{DB: d, IDs: w.IDs, Clock: w.Clock, Accounts: w.Accounts, Relations: w.Relations, Statuses: w.Statuses, Bus: w.bus})
+	w.Service = notifications.New(notifications.Deps{DB: d, Jobs: w.Jobs, Secret: []byte("secret"), IDs: w.IDs, Clock: w.Clock, Accounts: w.Accounts, Relations: w.Relations, Statuses: w.Statuses, Bus: w.bus})
 	return w
 }
 

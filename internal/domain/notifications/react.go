@@ -78,7 +78,8 @@ func (s *Service) mentioned(ctx context.Context, st *statuses.Status) ([]account
 	if st.InReplyToAccountID != 0 {
 		people = append(people, st.InReplyToAccountID)
 	}
-	n := notice{kind: Mention, from: st.AccountID, status: st.ID, subject: int64(st.ID), at: st.CreatedAt, conversation: st.ConversationID, people: people}
+	n := notice{kind: Mention, from: st.AccountID, status: st.ID, subject: int64(st.ID), at: st.CreatedAt, conversation: st.ConversationID, people: people,
+		private: st.Visibility == statuses.Direct, parent: st.InReplyToID}
 	return local, s.tell(ctx, n, local)
 }
 

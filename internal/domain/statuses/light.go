@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/gomph/gomph/internal/kit/db"
+	"github.com/gomph/gomph/internal/kit/errs"
+	"github.com/gomph/gomph/internal/kit/text"
 )
 
 // TagUse is how often a hashtag was used in public on one day, and by how many.
@@ -17,6 +19,38 @@ const day = 24 * time.Hour
 // TagNamed finds a hashtag by its normalized name.
 func (s *Service) TagNamed(ctx context.Context, q db.Q, name string) (Tag, error) {
 	return scanTag(q.QueryRow(ctx, "SELECT id, name, display_name FROM tags WHERE name = $1", name))
+}
+
+// EnsureTag finds a hashtag by its name as typed, or makes it.
+func (s *Service) EnsureTag(ctx context.Context, typed string) (t Tag, err error) {
+	name := text.NormalizeTag(typed)
+	if name == "" || !text.ValidTag(name) {
+		return t, errs.NotFound()
+	}
+	if t, err = s.TagNamed(ctx, s.DB, name); !errs.IsNotFound(err) {
+		return t, err
+	}
+	err = s.DB.Write(ctx, func(tx *db.Tx) error {
+		if err := tx.Do(ctx, "writing a tag", "INSERT INTO tags (id, name, display_name, created_at, last_status_at) VALUES ($1, $2, $3, $4, 0) ON CONFLICT DO NOTHING", s.IDs.Next(), name, typed, db.Ms(s.Clock.Now())); err != nil {
+			return err
+		}
+		t, err = s.TagNamed(ctx, tx, name)
+		return err
+	})
+	return t, err
+}
+
+// TagsByID finds hashtags.
+func (s *Service) TagsByID(ctx context.Context, q db.Q, list []int64) (map[int64]Tag, error) {
+	rows, err := db.All(ctx, q, scanTag, "SELECT id, name, display_name FROM tags WHERE id = ANY($1)", db.Array(list))
+	if err != nil {
+		return nil, fmt.Errorf("loading tags: %w", err)
+	}
+	out := make(map[int64]Tag, len(rows))
+	for _, t := range rows {
+		out[t.ID] = t
+	}
+	return out, nil
 }
 
 func scanTag(r db.Row) (t Tag, err error) { return t, r.Scan(&t.ID, &t.Name, &t.DisplayName) }

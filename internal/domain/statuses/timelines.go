@@ -175,6 +175,12 @@ func (s *Service) HomeOf(ctx context.Context, q db.Q, me accounts.ID, p db.Page)
 	return s.ofAccounts(ctx, q, "home", "SELECT f.target_account_id FROM follows f WHERE f.account_id = $1 UNION SELECT CAST($1 AS BIGINT)", me, p)
 }
 
+// WithTagsOf lists public posts with the hashtags that an account follows, before the finer rules.
+func (s *Service) WithTagsOf(ctx context.Context, q db.Q, me accounts.ID, p db.Page) ([]ID, error) {
+	return s.timelineBy(ctx, q, "x.status_id", "followed tags", `SELECT DISTINCT x.status_id FROM statuses_tags x JOIN statuses s ON s.id = x.status_id
+WHERE x.tag_id IN (SELECT f.tag_id FROM tag_follows f WHERE f.account_id = $1) AND s.deleted_at = 0 AND s.visibility = 0 AND s.reblog_of_id = 0`, p, me)
+}
+
 // ListOf computes a list's timeline from SQL, before the finer rules.
 func (s *Service) ListOf(ctx context.Context, q db.Q, list int64, p db.Page) ([]ID, error) {
 	return s.ofAccounts(ctx, q, "list", "SELECT l.account_id FROM list_accounts l WHERE l.list_id = $1", list, p)

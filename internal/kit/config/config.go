@@ -56,6 +56,7 @@ type Config struct {
 
 	AllowedPrivate []string `name:"allowed-private-addresses" env:"ALLOWED_PRIVATE_ADDRESSES" group:"Safety" sep:"," placeholder:"NETWORKS" help:"Private networks that outgoing requests may reach: for tests."`
 	SecretKeyBase  string   `name:"secret-key-base" env:"SECRET_KEY_BASE" group:"Safety" secret:"" placeholder:"SECRET" help:"Signs what the server hands out and reads again. Default: generated once and kept in GOMPH_DATA."`
+	VAPIDPrivate   string   `name:"vapid-private-key" env:"VAPID_PRIVATE_KEY" group:"Safety" secret:"" placeholder:"KEY" help:"The key by which push services know this server, as Mastodon has it; VAPID_PUBLIC_KEY follows from it. Default: one that follows from SECRET_KEY_BASE."`
 	RateLimits     string   `name:"rate-limits" env:"GOMPH_RATE_LIMITS" group:"Safety" enum:"on,off" default:"on" placeholder:"on|off" help:"off only for load tests."`
 	KeepOpen       string   `name:"disable-automatic-switching-to-approved-registrations" env:"DISABLE_AUTOMATIC_SWITCHING_TO_APPROVED_REGISTRATIONS" group:"Safety" enum:",true,false" default:"" placeholder:"BOOL" help:"true leaves open sign-ups open when no moderator was there for a week. Otherwise they then wait for approval."`
 	LogLevel       string   `name:"log-level" env:"GOMPH_LOG_LEVEL,RAILS_LOG_LEVEL" group:"Safety" default:"warn" placeholder:"LEVEL" help:"debug, info, warn or error."`

@@ -8,6 +8,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/instances"
 	"github.com/gomph/gomph/internal/domain/moderation"
+	"github.com/gomph/gomph/internal/domain/notifications"
 	"github.com/gomph/gomph/internal/domain/relations"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/kit/db"
@@ -37,6 +38,7 @@ func record(j *jobs.Jobs) *recorder {
 	on[relations.Unmuted](j, r)
 	on[relations.DomainBlocked](j, r)
 	on[relations.ListChanged](j, r)
+	on[relations.TagFollowed](j, r)
 	on[statuses.Posted](j, r)
 	on[statuses.Edited](j, r)
 	on[statuses.Deleted](j, r)
@@ -47,6 +49,7 @@ func record(j *jobs.Jobs) *recorder {
 	on[statuses.PollEnded](j, r)
 	on[statuses.ScheduledDue](j, r)
 	on[statuses.ThreadWanted](j, r)
+	on[notifications.Push](j, r)
 	return r
 }
 

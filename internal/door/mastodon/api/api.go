@@ -67,7 +67,9 @@ type Request struct {
 	*http.Request
 	Params *httpio.Params
 	// Token is nil without one, User and Account for nobody and for an application alone.
-	Token   *access.Token
+	Token *access.Token
+	// Bearer is the token in plain text.
+	Bearer  string
 	User    *access.User
 	Account *accounts.Account
 }

@@ -106,7 +106,7 @@ func (s *server) identify(r *Request, route Route, bearer string) error {
 	if err != nil {
 		return err
 	}
-	r.Token, r.User, r.Account = token, user, account
+	r.Token, r.User, r.Account, r.Bearer = token, user, account, bearer
 	if account != nil {
 		log.Note(r.Context(), "account", account.ID)
 	}

@@ -19,11 +19,13 @@ type Notification struct {
 	Account   *Account `json:"account"`
 	Status    *Status  `json:"status,omitempty"`
 	Filtered  bool     `json:"filtered,omitempty"`
+	// Fallback describes a type that the app does not know.
+	Fallback *NotificationFallback `json:"fallback,omitempty"`
 }
 
 // Notifications renders notices for whom they are for, in their order. A notice of a post that cannot be seen any more is
-// left out. The number of statements does not grow with the list.
-func (r *Renderer) Notifications(ctx context.Context, q db.Q, me accounts.ID, in []*notifications.Notification) ([]Notification, error) {
+// left out. supported are the types that the app knows, none for all. The number of statements does not grow with the list.
+func (r *Renderer) Notifications(ctx context.Context, q db.Q, me accounts.ID, in []*notifications.Notification, supported ...string) ([]Notification, error) {
 	out := make([]Notification, 0, len(in))
 	var people []accounts.ID
 	var posts []statuses.ID
@@ -55,7 +57,7 @@ func (r *Renderer) Notifications(ctx context.Context, q db.Q, me accounts.ID, in
 				continue
 			}
 		}
-		if e.Account != nil {
+		if e.Fallback = Fallback(n.Type, e.Account, 1, supported); e.Account != nil {
 			out = append(out, e)
 		}
 	}

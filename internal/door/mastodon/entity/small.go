@@ -94,8 +94,8 @@ type TagDay struct {
 // TagDays is how many days a hashtag's history has.
 const TagDays = 7
 
-// Tag renders a hashtag for somebody signed in or not; history is by the day's beginning.
-func (r *Renderer) Tag(t statuses.Tag, history map[int64]statuses.TagUse, signedIn bool) Tag {
+// Tag renders a hashtag; history is by the day's beginning, ties is nil for nobody.
+func (r *Renderer) Tag(t statuses.Tag, history map[int64]statuses.TagUse, ties *TagTies) Tag {
 	name := t.DisplayName
 	if name == "" {
 		name = t.Name
@@ -110,9 +110,7 @@ func (r *Renderer) Tag(t statuses.Tag, history map[int64]statuses.TagUse, signed
 		use := history[day]
 		e.History = append(e.History, TagDay{ids.Format(day), ids.Format(use.Uses), ids.Format(use.Accounts)})
 	}
-	if signedIn {
-		e.TagTies = &TagTies{}
-	}
+	e.TagTies = ties
 	return e
 }
 

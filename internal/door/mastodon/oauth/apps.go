@@ -30,8 +30,8 @@ type credentialApplication struct {
 	ExpiresAt    int64  `json:"client_secret_expires_at"`
 }
 
-func renderApp(a *access.Application) application {
-	e := application{ID: ids.Format(a.ID), Name: a.Name, Scopes: a.Scopes, RedirectURIs: a.RedirectURIs}
+func (s *Server) renderApp(a *access.Application) application {
+	e := application{VAPIDKey: s.VAPIDKey, ID: ids.Format(a.ID), Name: a.Name, Scopes: a.Scopes, RedirectURIs: a.RedirectURIs}
 	if a.Website != "" {
 		e.Website = &a.Website
 	}
@@ -50,14 +50,14 @@ func (s *Server) register(w http.ResponseWriter, r *api.Request) error {
 	if err != nil {
 		return err
 	}
-	return httpio.JSON(w, http.StatusOK, credentialApplication{application: renderApp(app), ClientID: app.ClientID, ClientSecret: secret})
+	return httpio.JSON(w, http.StatusOK, credentialApplication{application: s.renderApp(app), ClientID: app.ClientID, ClientSecret: secret})
 }
 
 func (s *Server) verifyApp(w http.ResponseWriter, r *api.Request) error {
 	if r.Token.App == nil {
 		return errs.NotFound() // a token of the command line
 	}
-	return httpio.JSON(w, http.StatusOK, renderApp(r.Token.App))
+	return httpio.JSON(w, http.StatusOK, s.renderApp(r.Token.App))
 }
 
 // signUp makes an account for somebody who uses an app, and gives the app a token for it. The token works once the address is

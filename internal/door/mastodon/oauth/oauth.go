@@ -49,6 +49,8 @@ type Deps struct {
 	Log    *slog.Logger
 	// ClientAddr is where a request came from, past the proxies that are trusted; nil keeps no addresses.
 	ClientAddr func(*http.Request) netip.Addr
+	// VAPIDKey is the public key by which push services know this server.
+	VAPIDKey string
 	// Asset gives the address of a stored file's name; nil shows no pictures.
 	Asset func(name string) string
 }

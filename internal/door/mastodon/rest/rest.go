@@ -53,6 +53,8 @@ type Deps struct {
 	Files         blob.Store
 	// Finder is nil for a server that never looks elsewhere.
 	Finder Finder
+	// VAPIDKey is the public key by which push services know this server.
+	VAPIDKey string
 	// Version is this program's, as in "1.2.3".
 	Version string
 }

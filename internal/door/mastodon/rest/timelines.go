@@ -116,9 +116,13 @@ func (a *API) tags(r *api.Request, in []statuses.Tag) ([]entity.Tag, error) {
 	if err != nil {
 		return nil, err
 	}
+	ties, err := a.tagTies(r, in)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]entity.Tag, 0, len(in))
 	for _, t := range in {
-		out = append(out, a.Render.Tag(t, history[t.ID], r.Account != nil))
+		out = append(out, a.Render.Tag(t, history[t.ID], ties(t)))
 	}
 	return out, nil
 }
@@ -133,12 +137,12 @@ func (a *API) notifications(w http.ResponseWriter, r *api.Request) error {
 	if err != nil {
 		return err
 	}
-	out, err := a.Render.Notifications(r.Context(), a.DB, r.Viewer(), list)
+	out, err := a.Render.Notifications(r.Context(), a.DB, r.Viewer(), list, r.Params.List("supported_types")...)
 	if err != nil {
 		return err
 	}
 	if n := len(list); n > 0 {
-		httpio.Link(w, r.Request, a.Site.Base(), httpio.Cursors{NextMax: list[n-1].ID, PrevMin: list[0].ID}, "types", "exclude_types", "account_id", "include_filtered")
+		httpio.Link(w, r.Request, a.Site.Base(), httpio.Cursors{NextMax: list[n-1].ID, PrevMin: list[0].ID}, "types", "exclude_types", "account_id", "include_filtered", "supported_types")
 	}
 	return ok(w, out)
 }
@@ -148,7 +152,7 @@ func (a *API) showNotification(w http.ResponseWriter, r *api.Request) error {
 	if err != nil {
 		return err
 	}
-	out, err := a.Render.Notifications(r.Context(), a.DB, r.Viewer(), []*notifications.Notification{n})
+	out, err := a.Render.Notifications(r.Context(), a.DB, r.Viewer(), []*notifications.Notification{n}, r.Params.List("supported_types")...)
 	if err != nil {
 		return err
 	}
@@ -181,9 +185,7 @@ func (a *API) unreadNotifications(w http.ResponseWriter, r *api.Request) error {
 	if err != nil {
 		return err
 	}
-	return ok(w, struct {
-		Count int64 `json:"count"`
-	}{n})
+	return answerCount(w, n)
 }
 
 // conversations are threads of direct posts; they are paged by their last post.

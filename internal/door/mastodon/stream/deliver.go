@@ -8,6 +8,7 @@ import (
 
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/feeds"
+	"github.com/gomph/gomph/internal/domain/notifications"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/kit/ids"
 	"github.com/gomph/gomph/internal/kit/pubsub"
@@ -118,6 +119,8 @@ func (h *hub) event(ctx context.Context, m *feeds.Message, me accounts.ID) (*eve
 		return &event{name: m.Event, payload: []byte(ids.Format(m.ID))}, nil
 	case notification:
 		return personal(m.Event, func() ([]byte, error) { return h.Renderer.Notification(ctx, me, m.ID) })
+	case notifications.Merged:
+		return &event{name: m.Event, payload: []byte("1")}, nil
 	case feeds.Conversation:
 		return personal(m.Event, func() ([]byte, error) { return h.Renderer.Conversation(ctx, me, m.ID) })
 	}
