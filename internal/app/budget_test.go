@@ -249,6 +249,17 @@ func everything(here, there *server) {
 	here.post(ann, statuses.Draft{Text: "@bob for you", Visibility: statuses.Direct})
 	both()
 
+	quotable := here.post(ann, statuses.Draft{Text: "quote me", QuotePolicy: statuses.QuotableByAll})
+	both()
+	quotableThere, err := there.Statuses.ByURI(ctx, there.DB, quotable.URI)
+	there.must(err)
+	quote := there.post(eve, statuses.Draft{Text: "look", QuotedStatusID: quotableThere.ID})
+	both()
+	quoteHere, err := here.Statuses.ByURI(ctx, here.DB, quote.URI)
+	here.must(err)
+	here.must(here.Statuses.RevokeQuote(ctx, ann.ID, quotable, quoteHere.ID))
+	both()
+
 	poll := here.post(ann, statuses.Draft{Text: "which?", Poll: &statuses.PollDraft{Options: []string{"a", "b"}, ExpiresIn: time.Hour}})
 	both()
 	pollThere, err := there.Statuses.ByURI(ctx, there.DB, poll.URI)

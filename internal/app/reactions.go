@@ -94,6 +94,12 @@ func (a *App) onPosts() {
 	jobs.On(j, "activitypub.send_like", fanOut, fed.SendLike, jobs.When(func(e statuses.Favourited) bool { return e.ByLocal && !e.AuthorLocal }))
 	jobs.On(j, "notifications.unfavourited", onDefault, a.Notifications.Unfavourited, jobs.When(func(e statuses.Unfavourited) bool { return e.AuthorLocal }))
 	jobs.On(j, "activitypub.send_undo_like", fanOut, fed.SendUndoLike, jobs.When(func(e statuses.Unfavourited) bool { return e.ByLocal && !e.AuthorLocal }))
+	jobs.On(j, "notifications.quoted", onDefault, a.Notifications.Quoted, jobs.When(func(e statuses.Quoted) bool { return e.AuthorLocal }))
+	jobs.On(j, "feeds.refreshed", onDefault, a.Feeds.Refreshed)
+	jobs.On(j, "activitypub.send_refreshed", fanOut, fed.SendRefreshed, jobs.When(func(e statuses.Refreshed) bool { return e.Local }))
+	jobs.On(j, "activitypub.send_quote_request", fanOut, fed.SendQuoteRequest)
+	jobs.On(j, "activitypub.send_revoked", fanOut, fed.SendRevoked)
+	jobs.On(j, "activitypub.check_quote", pulls, fed.CheckQuote, jobs.Unique(statuses.QuoteReceived.Key), jobs.Lane(statuses.QuoteReceived.Host))
 	jobs.On(j, "activitypub.send_pin", fanOut, fed.SendPin)
 	jobs.On(j, "activitypub.send_vote", fanOut, fed.SendVote, jobs.When(func(e statuses.Voted) bool { return e.ByLocal && !e.AuthorLocal }))
 	jobs.On(j, "activitypub.send_poll", votesGather, fed.SendPoll, jobs.When(func(e statuses.Voted) bool { return e.AuthorLocal }),

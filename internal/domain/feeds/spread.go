@@ -32,6 +32,8 @@ type Spread struct {
 	Quiet bool
 	// Tagged means those who follow a hashtag of the post, but not its author, instead.
 	Tagged bool
+	// At, when not 0, is when the post became another without an edit, in milliseconds.
+	At int64 `json:",omitzero"`
 }
 
 // Kind names the command.
@@ -42,7 +44,7 @@ func (e Spread) Key() string {
 	if e.Tagged {
 		return fmt.Sprint("tagged ", e.StatusID, e.After, e.Event)
 	}
-	return fmt.Sprint(e.StatusID, e.After, e.Event)
+	return fmt.Sprint(e.StatusID, e.After, e.Event, e.At)
 }
 
 // Insert brings a new post, or boost, to the feeds of those who see it, and to the public streams.
@@ -53,6 +55,11 @@ func (s *Service) Insert(ctx context.Context, e statuses.Posted) error {
 // Edited tells those who see a post that it is another now. Feeds do not change by an edit.
 func (s *Service) Edited(ctx context.Context, e statuses.Edited) error {
 	return s.begin(ctx, Spread{StatusID: e.StatusID, Event: StatusUpdate})
+}
+
+// Refreshed is Edited for what is no edit: what became of a quote, or who may quote.
+func (s *Service) Refreshed(ctx context.Context, e statuses.Refreshed) error {
+	return s.begin(ctx, Spread{StatusID: e.StatusID, Event: StatusUpdate, At: e.At})
 }
 
 // Deleted takes a post out of feeds, and tells those who may have it before them. Boosts of it are left out when feeds are
@@ -71,7 +78,7 @@ func (s *Service) begin(ctx context.Context, e Spread) error {
 		return err
 	}
 	if !e.Quiet {
-		s.tellPublic(ctx, p, local, e.Event)
+		s.tellPublic(ctx, p, local, e)
 	}
 	next, err := s.serve(ctx, e, p, local)
 	if err != nil {
@@ -110,7 +117,7 @@ WHERE f.target_account_id = $1 AND a.domain = '' AND a.suspended_at = 0 AND (COA
 	}
 	return s.DB.Write(ctx, func(tx *db.Tx) error {
 		for _, end := range ends {
-			if err := s.Jobs.Emit(ctx, tx, Spread{StatusID: e.StatusID, After: end, Event: e.Event, Quiet: e.Quiet}); err != nil {
+			if err := s.Jobs.Emit(ctx, tx, Spread{StatusID: e.StatusID, After: end, Event: e.Event, Quiet: e.Quiet, At: e.At}); err != nil {
 				return err
 			}
 		}
@@ -156,7 +163,7 @@ func (s *Service) serve(ctx context.Context, e Spread, p *post, local bool) (nex
 	}
 	var entries []cache.ListEntry
 	var news []pubsub.Message
-	m := Message{Event: e.Event, ID: int64(p.id), Of: int64(p.original), At: p.edited}
+	m := Message{Event: e.Event, ID: int64(p.id), Of: int64(p.original), At: max(p.edited, e.At)}
 	add := func(key, channel string, told bool) {
 		entries = append(entries, cache.ListEntry{Key: key, ID: int64(p.id)})
 		if told && !e.Quiet {
@@ -208,11 +215,11 @@ func (s *Service) Own(ctx context.Context, st *statuses.Status) {
 }
 
 // tellPublic publishes what public timelines and those of hashtags show: public posts, no boosts, of nobody silenced.
-func (s *Service) tellPublic(ctx context.Context, p *post, local bool, event string) {
+func (s *Service) tellPublic(ctx context.Context, p *post, local bool, e Spread) {
 	if p.visibility != statuses.Public || p.boost() {
 		return
 	}
-	m := Message{Event: event, ID: int64(p.id), At: p.edited, Author: p.author, Local: local, Language: p.language, Reply: p.answers && p.replyTo != p.author}
+	m := Message{Event: e.Event, ID: int64(p.id), At: max(p.edited, e.At), Author: p.author, Local: local, Language: p.language, Reply: p.answers && p.replyTo != p.author}
 	m.People = p.named[:min(len(p.named), maxPeople)]
 	m.Domain, m.Media = p.domain, p.parts&statuses.PartMedia != 0
 	if p.silenced {

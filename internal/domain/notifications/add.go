@@ -35,6 +35,8 @@ type notice struct {
 	people       []accounts.ID
 	// toSelf lets the sender be told too: of the own poll.
 	toSelf bool
+	// of, where not nil, is the post that each of the people is told about, rather than status.
+	of map[accounts.ID]statuses.ID
 	// cause, when not "", is a query with a row while that which the notice is about is still so; its argument is subject.
 	cause string
 }
@@ -110,8 +112,11 @@ AND NOT EXISTS (SELECT 1 FROM notifications o WHERE o.account_id = a.id AND o.ty
 			if err != nil {
 				return err
 			}
-			id := s.IDs.Next()
-			args = append(args, []any{id, r.id, n.kind, n.from, n.status, n.subject, group, r.filtered, db.Ms(s.Clock.Now())})
+			id, about := s.IDs.Next(), n.status
+			if n.of != nil {
+				about = n.of[r.id]
+			}
+			args = append(args, []any{id, r.id, n.kind, n.from, about, n.subject, group, r.filtered, db.Ms(s.Clock.Now())})
 			if r.filtered && asks(n.kind) {
 				if err := s.asked(ctx, tx, r.id, n); err != nil {
 					return err
@@ -172,7 +177,7 @@ SELECT a.id FROM above a JOIN mentions m ON m.status_id = a.id AND m.account_id 
 }
 
 // asks reports whether a notice that is kept apart makes a request: what somebody wrote does.
-func asks(kind string) bool { return kind == Mention }
+func asks(kind string) bool { return kind == Mention || kind == Quote }
 
 // group is the key under which a notice is shown together with others of its kind: those of the same post, or follows, within
 // a span of hours that the first one began (Mastodon).

@@ -28,10 +28,12 @@ const (
 	Poll          = "poll"
 	Update        = "update"
 	SignUp        = "admin.sign_up"
+	Quote         = "quote"
+	QuotedUpdate  = "quoted_update"
 )
 
 // Types are all that there are.
-var Types = []string{Mention, Status, Reblog, Follow, FollowRequest, Favourite, Poll, Update, SignUp}
+var Types = []string{Mention, Status, Reblog, Follow, FollowRequest, Favourite, Poll, Update, SignUp, Quote, QuotedUpdate}
 
 // groupSpan is how much time notices of one group may span (Mastodon).
 const groupSpan = 12 * time.Hour

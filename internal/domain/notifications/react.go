@@ -134,8 +134,55 @@ WHERE s.reblog_of_id = $1 AND s.reblog_of_id <> 0 AND s.deleted_at = 0 AND a.dom
 		}
 		after = list[len(list)-1]
 	}
+	if err := s.quoters(ctx, st); err != nil {
+		return err
+	}
 	// The notice of the last edit replaces those of earlier ones.
-	return s.remove(ctx, "DELETE FROM notifications WHERE status_id = $1 AND type = 'update' AND subject < $2", st.ID, db.Ms(st.EditedAt))
+	return s.remove(ctx, `DELETE FROM notifications WHERE subject < $2 AND ((status_id = $1 AND type = 'update')
+OR (type = 'quoted_update' AND status_id IN (SELECT u.status_id FROM quotes u WHERE u.quoted_status_id = $1 AND u.quoted_status_id <> 0)))`, st.ID, db.Ms(st.EditedAt))
+}
+
+// quoters tells those here who quote a post that it is another now; who quotes it more than once, of the last time.
+func (s *Service) quoters(ctx context.Context, st *statuses.Status) error {
+	if st.QuotesCount == 0 {
+		return nil
+	}
+	for after := accounts.ID(0); ; {
+		n := notice{kind: QuotedUpdate, from: st.AccountID, of: map[accounts.ID]statuses.ID{}, subject: db.Ms(st.EditedAt), at: st.EditedAt}
+		var people []accounts.ID
+		rows, err := s.DB.Query(ctx, `SELECT u.account_id, MAX(u.status_id) FROM quotes u JOIN statuses s ON s.id = u.status_id JOIN accounts a ON a.id = u.account_id
+WHERE u.quoted_status_id = $1 AND u.quoted_status_id <> 0 AND u.state = 1 AND s.deleted_at = 0 AND a.domain = '' AND u.account_id > $2 GROUP BY u.account_id ORDER BY u.account_id LIMIT $3`, st.ID, after, batch)
+		if err != nil {
+			return fmt.Errorf("finding who quotes a post: %w", err)
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var who accounts.ID
+			var quoting statuses.ID
+			if err := rows.Scan(&who, &quoting); err != nil {
+				return err
+			}
+			people, n.of[who] = append(people, who), quoting
+		}
+		if err := rows.Err(); err != nil {
+			return err
+		}
+		rows.Close()
+		if err := s.tell(ctx, n, people); err != nil || len(people) < batch {
+			return err
+		}
+		after = people[len(people)-1]
+	}
+}
+
+// Quoted tells somebody here whose post was quoted.
+func (s *Service) Quoted(ctx context.Context, e statuses.Quoted) error {
+	st, err := s.Statuses.Any(ctx, s.DB, e.StatusID)
+	if err != nil || !st.DeletedAt.IsZero() {
+		return ignoreGone(err)
+	}
+	n := notice{kind: Quote, from: e.AccountID, status: st.ID, subject: e.QuoteID, at: st.CreatedAt, conversation: st.ConversationID, cause: "SELECT id FROM quotes WHERE id = $1 AND state = 1"}
+	return s.tell(ctx, n, []accounts.ID{e.QuotedAccountID})
 }
 
 // Deleted takes back what was told of a post, or of a boost.

@@ -29,6 +29,10 @@ type addition struct {
 	attachments     []media.Attachment
 	conversation    int64
 	conversationURI string
+	// quote is what a post of ours quotes, incoming what one of another server does.
+	quote    *Quote
+	incoming *IncomingQuote
+	depth    int
 	// quiet and unheard are for the event.
 	quiet, unheard bool
 }
@@ -40,7 +44,8 @@ func (s *Service) add(ctx context.Context, tx *db.Tx, a addition) (bool, error) 
 	if err := s.joinConversation(ctx, tx, &a); err != nil {
 		return false, err
 	}
-	for part, present := range map[int64]bool{hasMedia: len(a.mediaIDs)+len(a.attachments) > 0, hasMentions: len(a.mentions) > 0, hasTags: len(a.tags) > 0} {
+	for part, present := range map[int64]bool{hasMedia: len(a.mediaIDs)+len(a.attachments) > 0, hasMentions: len(a.mentions) > 0 || a.quote != nil && a.quote.QuotedAccountID != st.AccountID,
+		hasTags: len(a.tags) > 0, hasQuote: a.quote != nil || a.incoming != nil} {
 		if present {
 			st.parts |= part
 		}
@@ -77,6 +82,18 @@ func (s *Service) addParts(ctx context.Context, tx *db.Tx, a addition) error {
 	}
 	if len(a.attachments) > 0 {
 		if err := s.Media.AddRemote(ctx, tx, st.AccountID, int64(st.ID), a.attachments); err != nil {
+			return err
+		}
+	}
+	if a.incoming != nil {
+		var err error
+		if a.quote, err = s.arrived(ctx, tx, st, a.incoming); err != nil {
+			return err
+		}
+		a.quote.depth = a.depth
+	}
+	if a.quote != nil {
+		if err := s.insertQuote(ctx, tx, st, a.quote); err != nil {
 			return err
 		}
 	}
@@ -127,15 +144,15 @@ ON CONFLICT (uri) WHERE uri <> '' DO UPDATE SET uri = excluded.uri RETURNING id`
 
 // insertStatus writes a row of statuses.
 const insertStatus = `INSERT INTO statuses (id, account_id, uri, url, local, text, content, spoiler_text, sensitive, visibility, language,
-  in_reply_to_id, in_reply_to_account_id, in_reply_to_uri, conversation_id, reblog_of_id, poll_id, application_id, emojis, parts, created_at, edited_at)
-SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22
+  in_reply_to_id, in_reply_to_account_id, in_reply_to_uri, conversation_id, reblog_of_id, poll_id, application_id, emojis, parts, created_at, edited_at, quote_approval_policy)
+SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23
 WHERE $5 OR NOT EXISTS (SELECT 1 FROM tombstones WHERE uri = $3 AND account_id = $2) ON CONFLICT DO NOTHING`
 
 func (s *Service) insert(ctx context.Context, tx *db.Tx, st *Status) (bool, error) {
 	n, err := tx.Exec(ctx, insertStatus,
 		st.ID, st.AccountID, st.URI, st.URL, st.Local, st.Text, st.Content, st.SpoilerText, st.Sensitive, int64(st.Visibility), st.Language,
 		st.InReplyToID, st.InReplyToAccountID, st.InReplyToURI, st.ConversationID, st.ReblogOfID, st.PollID, st.ApplicationID, encode(st.Emojis), st.parts,
-		db.Ms(st.CreatedAt), db.Ms(st.EditedAt))
+		db.Ms(st.CreatedAt), db.Ms(st.EditedAt), int64(st.QuotePolicy))
 	if err != nil {
 		return false, fmt.Errorf("writing a status: %w", err)
 	}
@@ -192,6 +209,10 @@ type Incoming struct {
 	Poll            *Poll
 	PublishedAt     time.Time
 	EditedAt        time.Time
+	Quote           *IncomingQuote
+	QuotePolicy     QuotePolicy
+	// Depth is how many answers or quotes were followed to it.
+	Depth int
 	// Quiet says that nobody here is to be told of it (see Posted).
 	Quiet bool
 }
@@ -201,7 +222,7 @@ type Incoming struct {
 func (s *Service) Receive(ctx context.Context, by *accounts.Account, in Incoming) (*Status, error) {
 	st := s.incoming(by, in)
 	err := s.DB.Write(ctx, func(tx *db.Tx) error {
-		a := addition{Status: st, mentions: in.Mentions, tags: in.Tags, attachments: in.Attachments, pollState: in.Poll, conversationURI: in.ConversationURI, quiet: in.Quiet}
+		a := addition{Status: st, mentions: in.Mentions, tags: in.Tags, attachments: in.Attachments, pollState: in.Poll, conversationURI: in.ConversationURI, incoming: in.Quote, depth: in.Depth, quiet: in.Quiet}
 		if in.InReplyTo != nil {
 			a.conversation = in.InReplyTo.ConversationID
 		}
@@ -232,7 +253,7 @@ func (s *Service) incoming(by *accounts.Account, in Incoming) *Status {
 	}
 	st := &Status{
 		ID: id, AccountID: by.ID, URI: in.URI, URL: in.URL, Text: in.Content, Content: in.Content, SpoilerText: in.SpoilerText, Sensitive: in.Sensitive || in.SpoilerText != "" || !by.SensitizedAt.IsZero(),
-		Visibility: in.Visibility, Language: in.Language, InReplyToURI: in.InReplyToURI, Emojis: in.Emojis, CreatedAt: at, EditedAt: in.EditedAt,
+		Visibility: in.Visibility, Language: in.Language, InReplyToURI: in.InReplyToURI, Emojis: in.Emojis, CreatedAt: at, EditedAt: in.EditedAt, QuotePolicy: in.QuotePolicy,
 	}
 	if !st.EditedAt.After(st.CreatedAt) { // some servers always say when a post changed last
 		st.EditedAt = time.Time{}
@@ -268,6 +289,9 @@ func (s *Service) existing(ctx context.Context, tx *db.Tx, by *accounts.Account,
 func (s *Service) adopt(ctx context.Context, tx *db.Tx, st *Status) error {
 	if err := tx.Do(ctx, "adopting answers", "UPDATE statuses SET in_reply_to_id = $1, in_reply_to_account_id = $2, in_reply_to_uri = '' WHERE in_reply_to_uri = $3 AND in_reply_to_uri <> ''",
 		st.ID, st.AccountID, st.URI); err != nil {
+		return err
+	}
+	if err := s.adoptQuotes(ctx, tx, st); err != nil {
 		return err
 	}
 	return tx.Do(ctx, "counting answers", `UPDATE statuses SET replies_count = (SELECT COUNT(*) FROM statuses r WHERE r.in_reply_to_id = $1 AND r.deleted_at = 0 AND r.visibility <= 1)

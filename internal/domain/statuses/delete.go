@@ -25,7 +25,7 @@ func (s *Service) Delete(ctx context.Context, by *accounts.Account, id ID) (*Sta
 	return st, nil
 }
 
-// ReceiveDelete removes a post or a boost of another server by its id. One that was never seen is remembered as deleted, so
+// ReceiveDelete removes a post or a boost of another server by its id, or ends what a stamp of its author allowed. One that was never seen is remembered as deleted, so
 // that it stays away when it arrives later. Only the author's own is touched (AUZ-03).
 func (s *Service) ReceiveDelete(ctx context.Context, by *accounts.Account, uri string) error {
 	err := s.DB.Write(ctx, func(tx *db.Tx) error {
@@ -40,7 +40,7 @@ func (s *Service) ReceiveDelete(ctx context.Context, by *accounts.Account, uri s
 			return err
 		}
 		if st == nil {
-			return nil
+			return s.unstamp(ctx, tx, by.ID, uri)
 		}
 		return s.remove(ctx, tx, st)
 	})
@@ -70,6 +70,17 @@ func (s *Service) remove(ctx context.Context, tx *db.Tx, st *Status) error {
 	}
 	if err != nil {
 		return err
+	}
+	if st.Quotes() {
+		u, err := s.QuoteOf(ctx, tx, st.ID)
+		if err != nil && !errs.IsNotFound(err) {
+			return err
+		}
+		if u != nil && u.State == QuoteAccepted {
+			if err := s.countQuote(ctx, tx, st, u, -1); err != nil {
+				return err
+			}
+		}
 	}
 	if !st.Reblog() {
 		if err := s.orphan(ctx, tx, st.ID); err != nil {

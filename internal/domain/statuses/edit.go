@@ -28,6 +28,13 @@ func (s *Service) Edit(ctx context.Context, by *accounts.Account, id ID, d Draft
 	if err != nil {
 		return nil, err
 	}
+	quoted, err := s.stillQuoted(ctx, st)
+	if err != nil {
+		return nil, err
+	}
+	if quoted != nil {
+		d.QuotedStatusID = quoted.ID
+	}
 	if err := d.check(); err != nil {
 		return nil, err
 	}
@@ -36,7 +43,7 @@ func (s *Service) Edit(ctx context.Context, by *accounts.Account, id ID, d Draft
 		return nil, err
 	}
 	next := *st
-	next.Text, next.Content, next.SpoilerText, next.Sensitive, next.Emojis = d.Text, r.content, d.SpoilerText, d.Sensitive, r.emojis
+	next.Text, next.Content, next.SpoilerText, next.Sensitive, next.Emojis = d.Text, withQuote(r.content, quoted), d.SpoilerText, d.Sensitive, r.emojis
 	if d.Language != "" {
 		next.Language = d.Language
 	}
@@ -146,7 +153,7 @@ func (s *Service) change(ctx context.Context, tx *db.Tx, e edition) error {
 	if err := s.insertMentions(ctx, tx, st.ID, e.mentions); err != nil {
 		return err
 	}
-	parts := st.parts & hasMentions
+	parts := st.parts & (hasMentions | hasQuote)
 	if len(e.mentions) > 0 {
 		parts |= hasMentions
 	}
@@ -179,6 +186,21 @@ func (s *Service) ReceiveEdit(ctx context.Context, by *accounts.Account, in Inco
 		out = st
 		if in.Poll != nil && st.PollID != 0 {
 			if err := s.updateTallies(ctx, tx, st, in.Poll); err != nil {
+				return err
+			}
+		}
+		quoteChanged, err := s.takeQuote(ctx, tx, st, in)
+		if err != nil {
+			return err
+		}
+		if in.QuotePolicy != st.QuotePolicy && !in.EditedAt.Before(st.EditedAt) {
+			st.QuotePolicy = in.QuotePolicy
+			if err := tx.Do(ctx, "changing who may quote a post", "UPDATE statuses SET quote_approval_policy = $1 WHERE id = $2", int64(in.QuotePolicy), st.ID); err != nil {
+				return err
+			}
+		}
+		if quoteChanged {
+			if err := s.refreshed(ctx, tx, st); err != nil {
 				return err
 			}
 		}

@@ -18,8 +18,12 @@ type Glance struct {
 	Sensitive                                   bool
 	Visibility                                  Visibility
 	RepliesCount, ReblogsCount, FavouritesCount int64
-	Viewer                                      Viewer
-	Author                                      AuthorVersion
+	QuotesCount                                 int64
+	QuotePolicy                                 QuotePolicy
+	// Quotes says that the post quotes another one, whatever became of it.
+	Quotes bool
+	Viewer Viewer
+	Author AuthorVersion
 	// Sensitized says that all of the author's attachments are hidden behind a warning.
 	Sensitized bool
 }
@@ -34,12 +38,12 @@ func VersionOf(a *accounts.Account) AuthorVersion {
 
 // glanceActs are the columns of a Viewer. They ask as little as they can: nobody likes what has no likes, and who keeps nothing
 // keeps not this either.
-const glanceActs = `,
+var glanceActs = `,
   s.favourites_count > 0 AND EXISTS (SELECT 1 FROM favourites x WHERE x.account_id = $1) AND EXISTS (SELECT 1 FROM favourites x WHERE x.status_id = s.id AND x.account_id = $1),
   s.reblogs_count > 0 AND EXISTS (SELECT 1 FROM statuses x WHERE x.reblog_of_id = s.id AND x.account_id = $1 AND x.reblog_of_id <> 0 AND x.deleted_at = 0),
   EXISTS (SELECT 1 FROM bookmarks x WHERE x.account_id = $1) AND EXISTS (SELECT 1 FROM bookmarks x WHERE x.status_id = s.id AND x.account_id = $1),
   EXISTS (SELECT 1 FROM conversation_mutes x WHERE x.account_id = $1) AND EXISTS (SELECT 1 FROM conversation_mutes x WHERE x.account_id = $1 AND x.conversation_id = s.conversation_id),
-  s.account_id = $1 AND EXISTS (SELECT 1 FROM status_pins x WHERE x.account_id = $1 AND x.status_id = s.id)`
+  s.account_id = $1 AND EXISTS (SELECT 1 FROM status_pins x WHERE x.account_id = $1 AND x.status_id = s.id)` + viewerTies
 
 // glanceKind says for whom a glance is, and whether originals are wanted.
 type glanceKind struct{ signedIn, originals bool }
@@ -58,7 +62,7 @@ func glanceText(signedIn, originals bool) string {
 	if signedIn {
 		acts = glanceActs
 	}
-	return `SELECT s.id, s.account_id, s.reblog_of_id, s.edited_at, s.sensitive, s.visibility, s.replies_count, s.reblogs_count, s.favourites_count,
+	return `SELECT s.id, s.account_id, s.reblog_of_id, s.edited_at, s.sensitive, s.visibility, s.replies_count, s.reblogs_count, s.favourites_count, s.quotes_count, s.quote_approval_policy, s.parts,
   a.updated_at, a.statuses_count, a.following_count, a.followers_count, a.last_status_at, a.sensitized_at` + acts + `
 FROM statuses s JOIN accounts a ON a.id = s.account_id WHERE ` + which + " AND " + visible("$1")
 }
@@ -78,18 +82,19 @@ func (s *Service) Glance(ctx context.Context, q db.Q, viewer accounts.ID, list [
 	defer rows.Close()
 	rowsOf := make([]Glance, 0, 2*len(list))
 	var g Glance
-	var visibility, sensitized int64
+	var visibility, sensitized, parts int64
 	into := []any{(*int64)(&g.ID), (*int64)(&g.AccountID), (*int64)(&g.ReblogOfID), &g.EditedAt, &g.Sensitive, &visibility, &g.RepliesCount, &g.ReblogsCount, &g.FavouritesCount,
+		&g.QuotesCount, (*int64)(&g.QuotePolicy), &parts,
 		&g.Author.UpdatedAt, &g.Author.Statuses, &g.Author.Following, &g.Author.Followers, &g.Author.LastStatusAt, &sensitized,
-		&g.Viewer.Favourited, &g.Viewer.Reblogged, &g.Viewer.Bookmarked, &g.Viewer.Muted, &g.Viewer.Pinned}
+		&g.Viewer.Favourited, &g.Viewer.Reblogged, &g.Viewer.Bookmarked, &g.Viewer.Muted, &g.Viewer.Pinned, &g.Viewer.Follows, &g.Viewer.FollowedBy}
 	if viewer == 0 {
-		into = into[:len(into)-5]
+		into = into[:len(into)-7]
 	}
 	for rows.Next() {
 		if err := rows.Scan(into...); err != nil {
 			return nil, err
 		}
-		g.Visibility, g.Sensitized = Visibility(visibility), sensitized != 0
+		g.Visibility, g.Sensitized, g.Quotes = Visibility(visibility), sensitized != 0, parts&hasQuote != 0
 		rowsOf = append(rowsOf, g)
 		out[g.ID] = &rowsOf[len(rowsOf)-1]
 	}

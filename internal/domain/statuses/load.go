@@ -12,7 +12,15 @@ import (
 // Viewer is what the one who looks did with a post.
 type Viewer struct {
 	Favourited, Reblogged, Bookmarked, Muted, Pinned bool
+	// Follows and FollowedBy are about viewer and author, and are told only where the post's QuotePolicy asks for them.
+	Follows, FollowedBy bool
 }
+
+// viewerTies are the columns Follows and FollowedBy, for the viewer in $1. The table statuses goes by s.
+var viewerTies = fmt.Sprintf(`,
+  (s.quote_approval_policy & %d) <> 0 AND EXISTS (SELECT 1 FROM follows x WHERE x.account_id = $1 AND x.target_account_id = s.account_id),
+  (s.quote_approval_policy & %d) <> 0 AND EXISTS (SELECT 1 FROM follows x WHERE x.account_id = s.account_id AND x.target_account_id = $1)`,
+	QuotePolicyOf(MayFollowers, MayFollowers), QuotePolicyOf(MayFollowing, MayFollowing))
 
 // App is the application that a post was written with.
 type App struct{ Name, Website string }
@@ -27,31 +35,77 @@ type Parts struct {
 	Polls    map[int64]*Poll
 	Viewer   map[ID]Viewer
 	Apps     map[int64]App
+	// Quotes is what of a post's quote the viewer is shown; the quoted posts are in Statuses too, and theirs in Quotes.
+	Quotes map[ID]*Quote
 }
 
 // Load reads posts for a viewer (0 for anybody) with everything they are shown with, in a bounded number of statements that
-// does not grow with the list. Posts that viewer may not see, and boosts of such posts, are absent.
+// does not grow with the list. Posts that viewer may not see, and boosts of such posts, are absent. Quoted posts come along.
 func (s *Service) Load(ctx context.Context, q db.Q, viewer accounts.ID, list []ID) (*Parts, error) {
-	p := &Parts{Statuses: map[ID]*Status{}, Viewer: map[ID]Viewer{}, Apps: map[int64]App{}}
+	return s.load(ctx, q, viewer, list, true)
+}
+
+// LoadAlone is Load without the quoted posts, and without what of the quotes is shown.
+func (s *Service) LoadAlone(ctx context.Context, q db.Q, viewer accounts.ID, list []ID) (*Parts, error) {
+	return s.load(ctx, q, viewer, list, false)
+}
+
+func (s *Service) load(ctx context.Context, q db.Q, viewer accounts.ID, list []ID, quoted bool) (*Parts, error) {
+	p := &Parts{Statuses: map[ID]*Status{}, Viewer: map[ID]Viewer{}, Apps: map[int64]App{}, Quotes: map[ID]*Quote{}}
 	if len(list) == 0 {
 		return p, nil
 	}
 	if err := s.loadStatuses(ctx, q, viewer, list, p); err != nil {
 		return nil, err
 	}
+	if quoted {
+		if err := s.loadQuotes(ctx, q, viewer, p); err != nil {
+			return nil, err
+		}
+	}
 	return p, s.loadParts(ctx, q, viewer, p)
+}
+
+// loadQuotes adds what the posts quote, and what those quote in turn; nothing where nothing quotes.
+func (s *Service) loadQuotes(ctx context.Context, q db.Q, viewer accounts.ID, p *Parts) error {
+	for range 2 {
+		var quoting, quoted []ID
+		for id, st := range p.Statuses {
+			if st.Quotes() && p.Quotes[id] == nil {
+				quoting = append(quoting, id)
+			}
+		}
+		found, err := s.QuotesShown(ctx, q, viewer, quoting)
+		if err != nil {
+			return err
+		}
+		first := len(p.Quotes) == 0
+		for id, u := range found {
+			p.Quotes[id] = u
+			if first && u.State.Shows() && p.Statuses[u.QuotedStatusID] == nil {
+				quoted = append(quoted, u.QuotedStatusID)
+			}
+		}
+		if len(quoted) == 0 {
+			return nil
+		}
+		if err := s.loadStatuses(ctx, q, viewer, quoted, p); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // viewerFlags are the columns of a Viewer, for the viewer in $1. The table statuses goes by s.
 func viewerFlags(viewer accounts.ID) string {
 	if viewer == 0 {
-		return ", FALSE, FALSE, FALSE, FALSE, FALSE"
+		return ", FALSE, FALSE, FALSE, FALSE, FALSE, FALSE, FALSE"
 	}
 	return `, EXISTS (SELECT 1 FROM favourites x WHERE x.status_id = s.id AND x.account_id = $1),
   EXISTS (SELECT 1 FROM statuses x WHERE x.reblog_of_id = s.id AND x.account_id = $1 AND x.reblog_of_id <> 0 AND x.deleted_at = 0),
   EXISTS (SELECT 1 FROM bookmarks x WHERE x.status_id = s.id AND x.account_id = $1),
   EXISTS (SELECT 1 FROM conversation_mutes x WHERE x.account_id = $1 AND x.conversation_id = s.conversation_id),
-  s.account_id = $1 AND EXISTS (SELECT 1 FROM status_pins x WHERE x.account_id = $1 AND x.status_id = s.id)`
+  s.account_id = $1 AND EXISTS (SELECT 1 FROM status_pins x WHERE x.account_id = $1 AND x.status_id = s.id)` + viewerTies
 }
 
 func (s *Service) loadStatuses(ctx context.Context, q db.Q, viewer accounts.ID, list []ID, p *Parts) error {
@@ -67,7 +121,7 @@ WHERE s.id IN (SELECT x.id FROM statuses x WHERE x.id = ANY($2) UNION SELECT x.r
 		var v Viewer
 		var app App
 		dest, fill := st.into()
-		if err := rows.Scan(append(dest, &v.Favourited, &v.Reblogged, &v.Bookmarked, &v.Muted, &v.Pinned, &app.Name, &app.Website)...); err != nil {
+		if err := rows.Scan(append(dest, &v.Favourited, &v.Reblogged, &v.Bookmarked, &v.Muted, &v.Pinned, &v.Follows, &v.FollowedBy, &app.Name, &app.Website)...); err != nil {
 			return err
 		}
 		if app.Name != "" {

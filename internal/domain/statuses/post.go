@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,6 +40,9 @@ type Draft struct {
 	Poll           *PollDraft
 	ApplicationID  int64
 	IdempotencyKey string
+	// QuotedStatusID is the post that is quoted, 0 for none, and QuotePolicy says who may quote this one.
+	QuotedStatusID ID
+	QuotePolicy    QuotePolicy
 	// AllowedMentions, when not nil, are the only accounts that the text may mention.
 	AllowedMentions []accounts.ID
 }
@@ -63,7 +67,7 @@ func (d *Draft) check() error {
 	}
 	blank := strings.TrimSpace(d.Text) == ""
 	switch {
-	case blank && len(d.MediaIDs) == 0 && d.Poll == nil:
+	case blank && len(d.MediaIDs) == 0 && d.Poll == nil && d.QuotedStatusID == 0:
 		return errs.Invalid("Validation failed: Text can't be blank")
 	case blank && d.Poll != nil:
 		return errs.Invalid("Validation failed: Text can't be blank")
@@ -107,9 +111,19 @@ func (s *Service) post(ctx context.Context, by *accounts.Account, d Draft, befor
 	if err != nil {
 		return nil, err
 	}
+	quoted, err := s.quotable(ctx, by, d.QuotedStatusID)
+	if err != nil {
+		return nil, err
+	}
+	if quoted != nil && quoted.Visibility == Private && d.Visibility < Private {
+		d.Visibility = Private
+	}
 	r, err := s.render(ctx, by, d.Text, d.SpoilerText)
 	if err != nil {
 		return nil, err
+	}
+	if quoted != nil && d.Visibility == Direct && quoted.AccountID != by.ID && !slices.ContainsFunc(r.mentions, func(a *accounts.Account) bool { return a.ID == quoted.AccountID }) {
+		return nil, errs.Invalid("Validation failed: Cannot quote a non-mentioned user in a Private Mention post.")
 	}
 	if err := allowed(r.mentions, by.ID, d.AllowedMentions); err != nil {
 		return nil, err
@@ -118,14 +132,19 @@ func (s *Service) post(ctx context.Context, by *accounts.Account, d Draft, befor
 	id := ID(s.IDs.Next())
 	st := &Status{
 		ID: id, AccountID: by.ID, URI: s.Site.StatusURI(by.Username, int64(id)), URL: s.Site.StatusURL(by.Username, int64(id)), Local: true,
-		Text: d.Text, Content: r.content, SpoilerText: d.SpoilerText, Sensitive: d.Sensitive, Visibility: d.Visibility, Language: d.Language,
+		Text: d.Text, Content: withQuote(r.content, quoted), SpoilerText: d.SpoilerText, Sensitive: d.Sensitive, Visibility: d.Visibility, Language: d.Language,
 		ApplicationID: d.ApplicationID, Emojis: r.emojis, CreatedAt: now,
+	}
+	if st.Distributable() {
+		st.QuotePolicy = d.QuotePolicy
 	}
 	replyTo(st, parent)
 	quiet, unheard, err := s.circle(ctx, by, st, parent, r.mentions)
 	if err != nil {
 		return nil, err
 	}
+	unheard = unheard && (quoted == nil || quoted.Local)
+	quote := s.quoting(by, st, quoted)
 	var first *Status
 	err = s.DB.Write(ctx, func(tx *db.Tx) error {
 		first = nil
@@ -144,7 +163,7 @@ func (s *Service) post(ctx context.Context, by *accounts.Account, d Draft, befor
 				return err
 			}
 		}
-		added := addition{Status: st, mentions: mentionsOf(r.mentions), tags: r.tags, poll: d.Poll, mediaIDs: d.MediaIDs, quiet: quiet, unheard: unheard}
+		added := addition{Status: st, mentions: mentionsOf(r.mentions), tags: r.tags, poll: d.Poll, mediaIDs: d.MediaIDs, quote: quote, quiet: quiet, unheard: unheard}
 		if parent != nil {
 			added.conversation = parent.ConversationID
 		}

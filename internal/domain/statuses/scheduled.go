@@ -65,6 +65,9 @@ func (s *Service) Schedule(ctx context.Context, by *accounts.Account, d Draft, a
 	if _, err := s.parent(ctx, by, d.InReplyToID); err != nil {
 		return nil, err
 	}
+	if _, err := s.quotable(ctx, by, d.QuotedStatusID); err != nil {
+		return nil, err
+	}
 	out := &Scheduled{ID: s.IDs.Next(), AccountID: by.ID, At: at, Draft: d}
 	text, err := json.Marshal(d)
 	if err != nil {
@@ -223,6 +226,9 @@ func (s *Service) PublishScheduled(ctx context.Context, e ScheduledDue) error {
 	d.IdempotencyKey = ""
 	if _, err := s.parent(ctx, by, d.InReplyToID); errs.IsNotFound(err) {
 		d.InReplyToID = 0 // what it answered is gone: it is posted by itself, as in Mastodon
+	}
+	if _, err := s.quotable(ctx, by, d.QuotedStatusID); errs.IsNotFound(err) {
+		d.QuotedStatusID = 0 // likewise, if there are words to it
 	}
 	_, err = s.post(ctx, by, d, func(tx *db.Tx) error {
 		if err := jobs.Complete(ctx, tx); err != nil {

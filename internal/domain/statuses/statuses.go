@@ -51,6 +51,7 @@ const (
 	hasMedia = 1 << iota
 	hasMentions
 	hasTags
+	hasQuote
 )
 
 // Status is a post, or a boost of one.
@@ -74,6 +75,8 @@ type Status struct {
 	Emojis                                      []accounts.Emoji
 	CreatedAt, EditedAt, DeletedAt              time.Time
 	RepliesCount, ReblogsCount, FavouritesCount int64
+	QuotePolicy                                 QuotePolicy
+	QuotesCount                                 int64
 
 	parts int64
 }
@@ -87,6 +90,9 @@ const (
 
 // Names reports whether the post mentions anybody, silently or not.
 func (s *Status) Names() bool { return s.parts&hasMentions != 0 }
+
+// Quotes reports whether the post quotes another one, whatever became of it.
+func (s *Status) Quotes() bool { return s.parts&hasQuote != 0 }
 
 // Reblog reports whether this is a boost.
 func (s *Status) Reblog() bool { return s.ReblogOfID != 0 }

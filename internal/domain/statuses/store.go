@@ -12,7 +12,7 @@ import (
 
 const columns = `s.id, s.account_id, s.uri, s.url, s.local, s.text, s.content, s.spoiler_text, s.sensitive, s.visibility, s.language,
   s.in_reply_to_id, s.in_reply_to_account_id, s.in_reply_to_uri, s.conversation_id, s.reblog_of_id, s.poll_id, s.application_id, s.emojis, s.parts,
-  s.created_at, s.edited_at, s.deleted_at, s.replies_count, s.reblogs_count, s.favourites_count`
+  s.created_at, s.edited_at, s.deleted_at, s.replies_count, s.reblogs_count, s.favourites_count, s.quote_approval_policy, s.quotes_count`
 
 // into lists where a row's columns go; fill completes the status afterwards.
 func (s *Status) into() (dest []any, fill func() error) {
@@ -20,7 +20,7 @@ func (s *Status) into() (dest []any, fill func() error) {
 	var created, edited, deleted int64
 	dest = []any{&s.ID, &s.AccountID, &s.URI, &s.URL, &s.Local, &s.Text, &s.Content, &s.SpoilerText, &s.Sensitive, &s.Visibility, &s.Language,
 		&s.InReplyToID, &s.InReplyToAccountID, &s.InReplyToURI, &s.ConversationID, &s.ReblogOfID, &s.PollID, &s.ApplicationID, &emojis, &s.parts,
-		&created, &edited, &deleted, &s.RepliesCount, &s.ReblogsCount, &s.FavouritesCount}
+		&created, &edited, &deleted, &s.RepliesCount, &s.ReblogsCount, &s.FavouritesCount, &s.QuotePolicy, &s.QuotesCount}
 	return dest, func() error {
 		s.CreatedAt, s.EditedAt, s.DeletedAt = db.At(created), db.At(edited), db.At(deleted)
 		if emojis == "[]" {

@@ -10,11 +10,17 @@ import (
 	"github.com/gomph/gomph/internal/kit/errs"
 )
 
-// performAccept grants a follow that somebody here asked the sender for. Nobody else's answer, and no answer to a question that
+// performAccept grants a follow, or a quote, that somebody here asked the sender for. Nobody else's answer, and no answer to a question that
 // was not asked, has an effect (AUZ-05, AUZ-06).
 func (s *Server) performAccept(ctx context.Context, a activity) error {
 	if relay, err := s.answersRelay(ctx, a, instances.RelayAccepted); relay || err != nil {
 		return err
+	}
+	if u, err := s.requested(ctx, a); u != nil || err != nil {
+		if err != nil {
+			return err
+		}
+		return s.quoteAccepted(ctx, a, u)
 	}
 	by, err := s.asker(ctx, a)
 	if err != nil {

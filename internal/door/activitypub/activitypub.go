@@ -98,7 +98,8 @@ func (s *Server) Mount(r chi.Router) {
 		"/users/{name}/outbox": s.getOutbox, "/users/{name}/followers": s.getFollowers, "/users/{name}/following": s.getFollowing,
 		"/users/{name}/followers_synchronization": s.getFollowersSync,
 		"/users/{name}/collections/featured":      s.getFeatured, "/users/{name}/collections/tags": s.getFeaturedTags,
-		"/users/{name}/statuses/{id}/activity": s.getActivity, "/users/{name}/statuses/{id}/replies": s.getReplies,
+		"/users/{name}/quote_authorizations/{id}": s.getStamp,
+		"/users/{name}/statuses/{id}/activity":    s.getActivity, "/users/{name}/statuses/{id}/replies": s.getReplies,
 		"/users/{name}/statuses/{id}/likes": s.getLikes, "/users/{name}/statuses/{id}/shares": s.getShares,
 	} {
 		get(r, path, httpio.Serve(s.Log, s.signedOnly(h)))

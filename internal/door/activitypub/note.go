@@ -27,6 +27,7 @@ type post struct {
 	tags     []statuses.Tag
 	media    []media.Attachment
 	poll     *statuses.Poll
+	quote    *quoteOf
 }
 
 // post loads one of our posts as its author sees it.
@@ -47,7 +48,7 @@ func (s *Server) post(ctx context.Context, id statuses.ID) (*post, error) {
 
 // posts loads posts as viewer sees them, in the given order; what viewer may not see is absent.
 func (s *Server) posts(ctx context.Context, viewer accounts.ID, list []statuses.ID) ([]*post, error) {
-	parts, err := s.Statuses.Load(ctx, s.DB, viewer, list)
+	parts, err := s.Statuses.LoadAlone(ctx, s.DB, viewer, list)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +61,7 @@ func (s *Server) posts(ctx context.Context, viewer accounts.ID, list []statuses.
 		out = append(out, &post{status: st, author: parts.Accounts[st.AccountID], boosted: parts.Statuses[st.ReblogOfID],
 			mentions: parts.Mentions[id], tags: parts.Tags[id], media: parts.Media[id], poll: parts.Polls[st.PollID]})
 	}
-	return out, nil
+	return out, s.addQuotes(ctx, out)
 }
 
 // note is a post of ours as a document: a Note, or a Question where it has a poll.
@@ -77,7 +78,13 @@ func (s *Server) note(ctx context.Context, p *post) (*ap.NoteDoc, error) {
 	}
 	var named []string
 	for _, m := range p.mentions {
-		named = append(named, m.URI)
+		if !m.Silent {
+			named = append(named, m.URI)
+		}
+	}
+	doc.Interaction = interactionPolicy(p)
+	if p.quote != nil {
+		doc.SetQuote(p.quote.QuotedURI, p.quote.stamp)
 	}
 	doc.To, doc.Cc = audienceFor(st.Visibility, p.author.FollowersURL, named)
 	if err := s.answered(ctx, st, doc); err != nil {

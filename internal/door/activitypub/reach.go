@@ -63,6 +63,22 @@ func (s *Server) reach(ctx context.Context, p *post, changed bool) ([]string, er
 	return s.deliverable(append(inboxes, named...)), nil
 }
 
+// reachOfStamp lists the inboxes that hear that a quote of a post of ours is not allowed any more: whom that post reached, and who may show
+// the quote.
+func (s *Server) reachOfStamp(ctx context.Context, quoted, quoting *post) ([]string, error) {
+	inboxes, err := s.reach(ctx, quoted, true)
+	if err != nil {
+		return nil, err
+	}
+	var more []string
+	if quoting.status.Local {
+		more, err = s.reach(ctx, quoting, true)
+	} else {
+		more, err = s.inboxesOf(ctx, []accounts.ID{quoting.status.AccountID})
+	}
+	return s.deliverable(append(inboxes, more...)), err
+}
+
 func (s *Server) interacted(ctx context.Context, st *statuses.Status) ([]accounts.ID, error) {
 	people, err := s.Statuses.Boosters(ctx, s.DB, st.ID, maxInteracted)
 	if err != nil {

@@ -35,6 +35,10 @@ func register(j *jobs.Jobs, s *activitypub.Server) {
 	jobs.On(j, "activitypub.purge_remote", jobs.Policy{Queue: jobs.Default, Delay: time.Hour}, s.PurgeRemote, jobs.When(func(e statuses.Deleted) bool { return !e.Local }))
 	jobs.On(j, "activitypub.send_like", p, s.SendLike, jobs.When(func(e statuses.Favourited) bool { return e.ByLocal && !e.AuthorLocal }))
 	jobs.On(j, "activitypub.send_undo_like", p, s.SendUndoLike, jobs.When(func(e statuses.Unfavourited) bool { return e.ByLocal && !e.AuthorLocal }))
+	jobs.On(j, "activitypub.send_refreshed", p, s.SendRefreshed, jobs.When(func(e statuses.Refreshed) bool { return e.Local }))
+	jobs.On(j, "activitypub.send_quote_request", p, s.SendQuoteRequest)
+	jobs.On(j, "activitypub.send_revoked", p, s.SendRevoked)
+	jobs.On(j, "activitypub.check_quote", pull, s.CheckQuote, jobs.Unique(statuses.QuoteReceived.Key), jobs.Lane(statuses.QuoteReceived.Host))
 	jobs.On(j, "activitypub.send_pin", p, s.SendPin)
 	jobs.On(j, "activitypub.send_vote", p, s.SendVote, jobs.When(func(e statuses.Voted) bool { return e.ByLocal && !e.AuthorLocal }))
 	votes := p
@@ -57,6 +61,7 @@ func register(j *jobs.Jobs, s *activitypub.Server) {
 
 // registerRest lets the domains emit what this door does not react to.
 func registerRest(j *jobs.Jobs) {
+	jobs.On(j, "test.quoted", jobs.Policy{Queue: jobs.Default}, ignore[statuses.Quoted])
 	jobs.On(j, "test.muted", jobs.Policy{Queue: jobs.Default}, ignore[relations.Muted])
 	jobs.On(j, "test.unmuted", jobs.Policy{Queue: jobs.Default}, ignore[relations.Unmuted])
 	jobs.On(j, "test.domain_blocked", jobs.Policy{Queue: jobs.Default}, ignore[relations.DomainBlocked])

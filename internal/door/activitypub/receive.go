@@ -99,7 +99,7 @@ func (s *Server) receive(ctx context.Context, a arrival) (*statuses.Status, erro
 	if err != nil {
 		return nil, err
 	}
-	in.InReplyTo = parent
+	in.InReplyTo, in.Depth = parent, a.depth
 	in.Quiet = !standing.Notices && !who.local
 	if parent == nil {
 		in.InReplyToURI = a.InReplyTo
@@ -243,8 +243,11 @@ func (s *Server) concerns(ctx context.Context, a arrival, who audience, parent *
 	if who.local || parent != nil && parent.Local || a.asked && who.visibility != statuses.Direct || a.relayed && who.visibility == statuses.Public {
 		return true, nil
 	}
-	if followed || parent == nil {
-		return followed, nil
+	if followed {
+		return true, nil
+	}
+	if ours, err := s.quotesOurs(ctx, a.QuoteURI); ours || err != nil || parent == nil {
+		return ours, err
 	}
 	return s.Relations.HasLocalFollower(ctx, s.DB, parent.AccountID)
 }
@@ -255,7 +258,7 @@ func (s *Server) incoming(ctx context.Context, n ap.Note, by *accounts.Account, 
 	in := statuses.Incoming{
 		URI: n.ID, URL: n.URL, Content: contentOf(n), SpoilerText: spoilerOf(n), Sensitive: n.Sensitive, Visibility: who.visibility,
 		ConversationURI: n.Conversation, Mentions: who.mentions, Tags: hashtagsOf(n.Tags), Emojis: emojisOf(n.Tags),
-		Attachments: attachmentsOf(n.Attachments), Poll: pollOf(n.Poll), PublishedAt: ap.NotAfter(n.Published, now),
+		Attachments: attachmentsOf(n.Attachments), Poll: pollOf(n.Poll), Quote: quoteIn(n), QuotePolicy: policyOf(n, by), PublishedAt: ap.NotAfter(n.Published, now),
 	}
 	if text.ValidLanguage(n.Language) {
 		in.Language = n.Language

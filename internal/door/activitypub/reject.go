@@ -10,10 +10,16 @@ import (
 	"github.com/gomph/gomph/internal/kit/ids"
 )
 
-// performReject refuses a follow that somebody here asked the sender for, or ends one that was granted.
+// performReject refuses a follow, or a quote, that somebody here asked the sender for, or ends one that was granted.
 func (s *Server) performReject(ctx context.Context, a activity) error {
 	if relay, err := s.answersRelay(ctx, a, instances.RelayRejected); relay || err != nil {
 		return err
+	}
+	if u, err := s.requested(ctx, a); u != nil || err != nil {
+		if err != nil {
+			return err
+		}
+		return s.Statuses.RejectQuote(ctx, u.StatusID)
 	}
 	by, err := s.asker(ctx, a)
 	if err != nil {

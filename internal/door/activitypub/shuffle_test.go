@@ -79,7 +79,7 @@ func newStory(g *gallery, carol, dora *accounts.Account, random *rand.Rand, name
 	s.by, err = g.accounts.Upsert(ctx(), accounts.Remote{Account: accounts.Account{Username: name, Domain: "peer.example", ActorType: "Person", URI: uri, URL: uri, InboxURL: uri + "/inbox",
 		FollowersURL: uri + "/followers", FeaturedURL: uri + "/featured", PublicKeyID: uri + "#main-key", PublicKey: "PEM"}})
 	g.must(err)
-	s.liked = g.post(statuses.Draft{Text: "How is the weather?"})
+	s.liked = g.post(statuses.Draft{Text: "How is the weather?", QuotePolicy: statuses.QuotableByAll})
 	s.poll = g.post(statuses.Draft{Text: "Which?", Poll: &statuses.PollDraft{Options: []string{"a", "b", "c"}, Multiple: true, ExpiresIn: statuses.MaxPollTime}})
 	g.must(g.relations.Follow(ctx(), dora, s.by, relations.FollowOptions{})) // so that the posts are wanted
 	g.must(g.relations.Authorize(ctx(), s.by, dora))
@@ -135,6 +135,16 @@ func (s *story) posts() {
 	}
 	if s.sometimes("answer") {
 		s.say("Create", s.note("answer", "<p>and</p>").with(doc{"inReplyTo": n["id"]}), nil)
+	}
+	if s.sometimes("quote") {
+		quote := s.note("quote", "<p>look</p>").with(doc{"quote": s.liked.URI})
+		s.say("Create", quote, nil)
+		if s.sometimes("request") {
+			s.say("QuoteRequest", s.liked.URI, doc{"instrument": quote})
+		}
+		if s.sometimes("delete quote") {
+			s.say("Delete", quote["id"], nil)
+		}
 	}
 	if s.sometimes("delete") {
 		s.say("Delete", doc{"id": n["id"], "type": "Tombstone"}, nil)
@@ -233,6 +243,7 @@ type outcome struct {
 	answer, answered, pinned                      bool
 	following, followed, blocked                  bool
 	likes, reactions, boosts, posts, votes, flags int64
+	quotes                                        int64
 }
 
 // model says what has to be, whatever the order.
@@ -248,7 +259,8 @@ func (s *story) model() string {
 	o := outcome{
 		answer: is("answer"), answered: is("answer") && !is("delete"), pinned: is("pin") && !is("unpin") && !is("delete"), following: kept("Follow"), followed: is("Accept") && !is("Reject"), blocked: kept("Block"),
 		likes: one(kept("Like") || kept("EmojiReact")), reactions: one(kept("EmojiReact")), boosts: one(kept("Announce")), votes: one(is("vote a")) + one(is("vote c")), flags: one(is("Flag")),
-		posts: one(!is("delete")) + one(is("answer")) + one(is("question")) + one(kept("Announce")),
+		quotes: one(is("quote") && is("request") && !is("delete quote")),
+		posts:  one(!is("delete")) + one(is("answer")) + one(is("question")) + one(is("quote") && !is("delete quote")) + one(kept("Announce")),
 	}
 	if !is("delete") {
 		o.post = fmt.Sprintf("<p>%d</p>", s.versions)
@@ -295,7 +307,7 @@ func (s *story) state() string {
 	o.blocked = has("SELECT COUNT(*) FROM blocks WHERE account_id = $1", s.by.ID)
 	liked, err := s.statuses.Any(ctx(), s.db, s.liked.ID)
 	s.must(err)
-	o.likes, o.boosts = liked.FavouritesCount, liked.ReblogsCount
+	o.likes, o.boosts, o.quotes = liked.FavouritesCount, liked.ReblogsCount, liked.QuotesCount
 	o.reactions = s.count("SELECT COUNT(*) FROM favourite_emojis e JOIN favourites f ON f.id = e.favourite_id WHERE f.status_id = $1", s.liked.ID)
 	o.votes = s.count("SELECT votes_count FROM polls WHERE status_id = $1", s.poll.ID)
 	o.flags = s.count("SELECT COUNT(*) FROM reports WHERE account_id = $1", s.by.ID)

@@ -34,7 +34,12 @@ type Note struct {
 	RepliesItems []string
 	RepliesNext  string
 	Poll         *Poll
-	QuoteURI     string
+	// QuoteURI is the post that it quotes, QuoteAuthorization the stamp that allows it (FEP-044f). QuoteLegacy says that it was told
+	// in a way that knows no stamps.
+	QuoteURI, QuoteAuthorization string
+	QuoteLegacy                  bool
+	// QuotableBy lists who may quote it at once, and QuotableOnRequestBy about whom the author is asked: actors, collections and Public.
+	QuotableBy, QuotableOnRequestBy []string
 	// LikesTotal and SharesTotal are what the server claims, -1 when it does not.
 	LikesTotal, SharesTotal int64
 	// Source is what the author typed, and SourceType its media type.
@@ -91,15 +96,34 @@ func ReadNote(o *Object) (Note, error) {
 		InReplyTo: o.IDOf("inReplyTo"), URL: o.displayURL(), To: o.recipients("to"), Cc: o.recipients("cc"),
 		Conversation: opaque(o.String("conversation")), Context: o.IDOf("context"),
 		Tags: o.Tags(), Attachments: o.attachments(), Poll: o.poll(),
-		QuoteURI: firstOf(o.IDOf("quote"), o.IDOf("quoteUri"), o.IDOf("quoteUrl"), o.IDOf("_misskey_quote"), o.linkedQuote()), ContentType: mediaType(o),
-		LikesTotal: o.total("likes"), SharesTotal: o.total("shares"),
+		ContentType: mediaType(o),
+		LikesTotal:  o.total("likes"), SharesTotal: o.total("shares"),
 	}
+	n.readQuote(o)
 	n.Published, n.Updated = o.times()
 	if source := o.Object("source"); source != nil {
 		n.Source, n.SourceType = cut(source.String("content"), maxContent), cut(source.String("mediaType"), maxShort)
 	}
 	o.readReplies(&n)
 	return n, nil
+}
+
+// readQuote reads what a post quotes, and who may quote it.
+func (n *Note) readQuote(o *Object) {
+	n.QuoteURI = o.IDOf("quote")
+	n.QuoteLegacy = n.QuoteURI == ""
+	n.QuoteURI = firstOf(n.QuoteURI, o.IDOf("quoteUri"), o.IDOf("quoteUrl"), o.IDOf("_misskey_quote"), o.linkedQuote())
+	n.QuoteLegacy = n.QuoteLegacy && n.QuoteURI != ""
+	if n.QuoteURI != "" {
+		n.QuoteAuthorization = o.IDOf("quoteAuthorization")
+	}
+	policy := o.Object("interactionPolicy")
+	if policy == nil {
+		return
+	}
+	if may := policy.Object("canQuote"); may != nil {
+		n.QuotableBy, n.QuotableOnRequestBy = may.recipients("automaticApproval"), may.recipients("manualApproval")
+	}
 }
 
 // linkedQuote is the quote that a Link among the tags tells of (FEP-e232): one to an ActivityPub document that says it is a quote.

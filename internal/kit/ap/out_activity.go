@@ -13,8 +13,10 @@ type ActivityDoc struct {
 	Content   string   `json:"content,omitzero"`
 	Target    string   `json:"target,omitzero"`
 	Object    any      `json:"object"`
-	// Instrument is what a QuoteRequest wants to quote with.
-	Instrument string `json:"instrument,omitzero"`
+	// Instrument is what a QuoteRequest wants to quote with: an address or a *NoteDoc.
+	Instrument any `json:"instrument,omitzero"`
+	// Result is the stamp that an Accept of a QuoteRequest grants.
+	Result string `json:"result,omitzero"`
 }
 
 func (a *ActivityDoc) features() []Feature {
@@ -22,7 +24,7 @@ func (a *ActivityDoc) features() []Feature {
 	if a.Type == "QuoteRequest" {
 		list = append(list, FeatureQuoteRequest)
 	}
-	return list
+	return append(list, featuresOf(a.Instrument)...)
 }
 
 // Public reports whether the activity is addressed to everybody.
@@ -105,9 +107,27 @@ func Reject(id, actor string, follow *ActivityDoc) *ActivityDoc {
 }
 
 // QuoteRequest asks the author of a post whether another post may quote it (FEP-044f).
-func QuoteRequest(id, actor, quoted, quoting string) *ActivityDoc {
+func QuoteRequest(id, actor, quoted string, quoting any) *ActivityDoc {
 	a := Activity("QuoteRequest", id, actor, quoted)
 	a.Instrument = quoting
+	return a
+}
+
+// StampDoc is the agreement of an author to be quoted by a post (FEP-044f).
+type StampDoc struct {
+	ID                string `json:"id"`
+	Type              string `json:"type"`
+	AttributedTo      string `json:"attributedTo"`
+	InteractingObject string `json:"interactingObject"`
+	InteractionTarget string `json:"interactionTarget"`
+}
+
+func (s *StampDoc) features() []Feature { return []Feature{FeatureQuoteAuthorizations} }
+
+// DeleteStamp takes an agreement to be quoted back.
+func DeleteStamp(s *StampDoc) *ActivityDoc {
+	a := Activity("Delete", s.ID+"#delete", s.AttributedTo, s)
+	a.To = []string{Public}
 	return a
 }
 

@@ -150,7 +150,7 @@ func TestTypeConfusion(t *testing.T) {
 	}
 	checkNote(t, n)
 	want := Note{
-		ID: "https://a.example/1", Type: "Note", InReplyTo: "https://b.example/2", URL: "https://a.example/1", LikesTotal: -1, SharesTotal: -1, QuoteURI: "https://b.example/q",
+		ID: "https://a.example/1", Type: "Note", InReplyTo: "https://b.example/2", URL: "https://a.example/1", LikesTotal: -1, SharesTotal: -1, QuoteURI: "https://b.example/q", QuoteLegacy: true,
 		Attachments: []Attachment{{Type: "Image", MediaType: "image/png", URL: "https://a.example/i", FocalX: 1}},
 	}
 	if diff := cmp.Diff(want, n); diff != "" {

@@ -50,6 +50,11 @@ func record(j *jobs.Jobs) *recorder {
 	on[statuses.ScheduledDue](j, r)
 	on[statuses.ThreadWanted](j, r)
 	on[notifications.Push](j, r)
+	on[statuses.Quoted](j, r)
+	on[statuses.QuoteRequested](j, r)
+	on[statuses.QuoteReceived](j, r)
+	on[statuses.ApprovalRevoked](j, r)
+	on[statuses.Refreshed](j, r)
 	return r
 }
 

@@ -63,13 +63,23 @@ func marshal(v any) (out []byte, err error) {
 type page struct {
 	*Renderer
 	viewer  accounts.ID
-	place   string
+	context string
 	glances map[statuses.ID]*statuses.Glance
 	bodies  map[statuses.ID]*bodyPiece
 	people  map[accounts.ID]*personPiece
 	polls   map[int64]*statuses.Poll
 	filters *filters.Set
+	quotes  map[statuses.ID]*statuses.Quote
 }
+
+// place is where on a page a post stands.
+type place int
+
+const (
+	onPage place = iota
+	inBoost
+	inQuote
+)
 
 // List is Statuses as JSON, for the timelines that are asked for most: what is the same for all viewers is rendered once and
 // kept, so that a page that was seen of late takes one statement.
@@ -79,7 +89,7 @@ func (r *Renderer) List(ctx context.Context, q db.Q, viewer accounts.ID, order [
 
 // AppendList is List for a caller who has a buffer to write into.
 func (r *Renderer) AppendList(ctx context.Context, q db.Q, out []byte, viewer accounts.ID, order []statuses.ID, filterContext string) ([]byte, error) {
-	p := &page{Renderer: r, viewer: viewer, place: filterContext, bodies: make(map[statuses.ID]*bodyPiece, len(order)), people: make(map[accounts.ID]*personPiece, len(order)),
+	p := &page{Renderer: r, viewer: viewer, context: filterContext, bodies: make(map[statuses.ID]*bodyPiece, len(order)), people: make(map[accounts.ID]*personPiece, len(order)),
 		polls: map[int64]*statuses.Poll{}}
 	if err := p.look(ctx, q, order); err != nil {
 		return nil, err
@@ -94,7 +104,7 @@ func (r *Renderer) AppendList(ctx context.Context, q db.Q, out []byte, viewer ac
 		if before > start {
 			out = append(out, ',')
 		}
-		more, ok, err := p.status(out, id, false)
+		more, ok, err := p.status(out, id, onPage)
 		if err != nil {
 			return nil, err
 		}
@@ -120,8 +130,10 @@ func (p *page) look(ctx context.Context, q db.Q, order []statuses.ID) (err error
 			all = append(all, b.reblogOf)
 		}
 	}
-	p.glances, err = p.Deps.Statuses.Glance(ctx, q, p.viewer, all, unknown)
-	if err != nil || p.Filters == nil || p.viewer == 0 {
+	if p.glances, err = p.Deps.Statuses.Glance(ctx, q, p.viewer, all, unknown); err != nil {
+		return err
+	}
+	if err = p.lookAtQuotes(ctx, q); err != nil || p.Filters == nil || p.viewer == 0 {
 		return err
 	}
 	p.filters, err = p.Filters.For(ctx, q, p.viewer)
@@ -163,7 +175,7 @@ func (p *page) makeBodies(ctx context.Context, q db.Q, list []statuses.ID, now t
 	if len(list) == 0 {
 		return nil
 	}
-	parts, err := p.Deps.Statuses.Load(ctx, q, p.viewer, list)
+	parts, err := p.Deps.Statuses.LoadAlone(ctx, q, p.viewer, list)
 	if err != nil {
 		return err
 	}
@@ -225,10 +237,10 @@ func textOf(parts *statuses.Parts, s *statuses.Status) *filters.Text {
 	return filters.NewText(func() string { return strings.Join(append([]string{spoiler, text.Plain(content)}, more...), "\n\n") })
 }
 
-// status appends a post, and reports false for one that is not to be seen. inside is a post within its boost.
-func (p *page) status(out []byte, id statuses.ID, inside bool) ([]byte, bool, error) {
+// status appends a post, and reports false for one that is not to be seen.
+func (p *page) status(out []byte, id statuses.ID, in place) ([]byte, bool, error) {
 	g, b := p.glances[id], p.bodies[id]
-	if g == nil || b == nil || p.people[g.AccountID] == nil || inside && g.ReblogOfID != 0 {
+	if g == nil || b == nil || p.people[g.AccountID] == nil || in != onPage && g.ReblogOfID != 0 {
 		return out, false, nil
 	}
 	out = append(out, b.json...)
@@ -243,14 +255,18 @@ func (p *page) status(out []byte, id statuses.ID, inside bool) ([]byte, bool, er
 		var ok bool
 		var err error
 		out = append(out, `,"reblog":`...)
-		if out, ok, err = p.status(out, g.ReblogOfID, true); err != nil || !ok {
+		if out, ok, err = p.status(out, g.ReblogOfID, inBoost); err != nil || !ok {
 			return out, false, err
 		}
 		acts = p.glances[g.ReblogOfID]
 	} else {
 		out = append(out, `,"reblog":null`...)
 	}
-	out, err := p.extras(out, b, acts, g)
+	out, err := p.appendQuote(out, g, acts, in)
+	if err != nil {
+		return out, false, err
+	}
+	out, err = p.extras(out, b, acts, g)
 	return append(out, '}'), true, err
 }
 
@@ -278,6 +294,6 @@ func (p *page) extras(out []byte, b *bodyPiece, acts, g *statuses.Glance) ([]byt
 	if p.filters.Empty() {
 		return append(out, `,"filtered":[]`...), nil
 	}
-	j, err := marshal(results(p.filters, p.place, p.bodies[acts.ID].text, acts.ID))
+	j, err := marshal(results(p.filters, p.context, p.bodies[acts.ID].text, acts.ID))
 	return append(append(out, `,"filtered":`...), j...), err
 }

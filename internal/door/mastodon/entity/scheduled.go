@@ -48,7 +48,7 @@ func (r *Renderer) Scheduled(list []*statuses.Scheduled) []ScheduledStatus {
 		d := s.Draft
 		out[i] = ScheduledStatus{ID: strconv.FormatInt(s.ID, 10), ScheduledAt: stamp(s.At), MediaAttachments: []MediaAttachment{}, Params: ScheduledParams{
 			Text: d.Text, Sensitive: &d.Sensitive, SpoilerText: textOrNil(d.SpoilerText), Visibility: d.Visibility.String(), Language: textOrNil(d.Language),
-			ApplicationID: d.ApplicationID, Idempotency: textOrNil(d.IdempotencyKey), QuoteApprovalPolicy: "public",
+			ApplicationID: d.ApplicationID, Idempotency: textOrNil(d.IdempotencyKey), QuotedStatusID: idOrNil(d.QuotedStatusID), QuoteApprovalPolicy: d.QuotePolicy.Name(),
 		}}
 		p := &out[i].Params
 		if d.InReplyToID != 0 {

@@ -13,14 +13,18 @@ import (
 // Status is a post, or a boost of one, for one viewer.
 type Status struct {
 	Body
-	Sensitive       bool     `json:"sensitive"`
-	Text            *string  `json:"text,omitempty"`
-	RepliesCount    int64    `json:"replies_count"`
-	ReblogsCount    int64    `json:"reblogs_count"`
-	FavouritesCount int64    `json:"favourites_count"`
-	Reblog          *Status  `json:"reblog"`
-	Account         *Account `json:"account"`
-	Poll            *Poll    `json:"poll"`
+	Sensitive       bool    `json:"sensitive"`
+	Text            *string `json:"text,omitempty"`
+	RepliesCount    int64   `json:"replies_count"`
+	ReblogsCount    int64   `json:"reblogs_count"`
+	FavouritesCount int64   `json:"favourites_count"`
+	QuotesCount     int64   `json:"quotes_count"`
+	// Quote is a *Quote, within a quoted post a *ShallowQuote, or nil.
+	Quote         any           `json:"quote"`
+	QuoteApproval QuoteApproval `json:"quote_approval"`
+	Reblog        *Status       `json:"reblog"`
+	Account       *Account      `json:"account"`
+	Poll          *Poll         `json:"poll"`
 	*Acts
 	Pinned *bool `json:"pinned,omitempty"`
 }
@@ -38,17 +42,14 @@ type Body struct {
 	URL                *string           `json:"url"`
 	EditedAt           *string           `json:"edited_at"`
 	Content            *string           `json:"content,omitempty"`
-	QuotesCount        int64             `json:"quotes_count"`
 	Application        *Application      `json:"application,omitempty"`
 	MediaAttachments   []MediaAttachment `json:"media_attachments"`
 	Mentions           []Mention         `json:"mentions"`
 	Tags               []StatusTag       `json:"tags"`
 	Emojis             []CustomEmoji     `json:"emojis"`
-	// Card, Quote and TaggedCollections have nothing behind them yet; clients expect the keys.
-	Card              *struct{}     `json:"card"`
-	Quote             *struct{}     `json:"quote"`
-	QuoteApproval     QuoteApproval `json:"quote_approval"`
-	TaggedCollections []struct{}    `json:"tagged_collections"`
+	// Card and TaggedCollections have nothing behind them yet; clients expect the keys.
+	Card              *struct{}  `json:"card"`
+	TaggedCollections []struct{} `json:"tagged_collections"`
 }
 
 // Acts are what the viewer did with a post, and which of the viewer's filters it matches.
@@ -78,13 +79,6 @@ type Mention struct {
 type StatusTag struct {
 	Name string `json:"name"`
 	URL  string `json:"url"`
-}
-
-// QuoteApproval says who may quote a post. Quotes are not made here yet, so nobody may.
-type QuoteApproval struct {
-	Automatic   []string `json:"automatic"`
-	Manual      []string `json:"manual"`
-	CurrentUser string   `json:"current_user"`
 }
 
 // StatusSource is a post as it was typed.
@@ -166,16 +160,21 @@ type view struct {
 }
 
 // status renders a post; nil for one that is absent or hidden.
-func (v *view) status(id statuses.ID) *Status {
+func (v *view) status(id statuses.ID) *Status { return v.render(id, false) }
+
+func (v *view) render(id statuses.ID, inQuote bool) *Status {
 	s := v.parts.Statuses[id]
-	if s == nil || v.people[s.AccountID] == nil {
+	if s == nil || v.people[s.AccountID] == nil || inQuote && s.Reblog() {
 		return nil
 	}
 	e := v.plain(s)
+	e.Quote = v.quote(s, inQuote)
+	e.QuotesCount, e.QuoteApproval = s.QuotesCount, approval(s.QuotePolicy, s.QuotableBy(v.viewer, v.parts.Viewer[id]))
 	if s.Reblog() {
 		if e.Reblog = v.status(s.ReblogOfID); e.Reblog == nil {
 			return nil
 		}
+		e.QuotesCount, e.QuoteApproval = e.Reblog.QuotesCount, e.Reblog.QuoteApproval
 	}
 	if v.viewer == 0 {
 		return e
@@ -213,7 +212,7 @@ func (r *Renderer) body(parts *statuses.Parts, s *statuses.Status) Body {
 		SpoilerText: s.SpoilerText, Visibility: s.Visibility.String(), Language: textOrNil(s.Language),
 		URI: s.URI, URL: textOrNil(s.URL), EditedAt: stampOrNil(s.EditedAt), Content: &content,
 		MediaAttachments: r.mediaList(parts.Media[s.ID]), Mentions: mentionsOf(parts.Mentions[s.ID]),
-		Tags: r.tags(parts.Tags[s.ID]), Emojis: r.emojis(s.Emojis), QuoteApproval: QuoteApproval{[]string{}, []string{}, "denied"}, TaggedCollections: []struct{}{},
+		Tags: r.tags(parts.Tags[s.ID]), Emojis: r.emojis(s.Emojis), TaggedCollections: []struct{}{},
 	}
 	if s.URL == "" && !s.Reblog() {
 		b.URL = textOrNil(s.URI)

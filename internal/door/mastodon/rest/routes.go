@@ -119,6 +119,9 @@ func (a *API) statusRoutes() []api.Route {
 		act("bookmark", "write:bookmarks", a.on(a.bookmark(true))), act("unbookmark", "write:bookmarks", a.on(a.bookmark(false))),
 		act("pin", "write:accounts", a.on(a.pin(true))), act("unpin", "write:accounts", a.on(a.pin(false))),
 		act("mute", "write:mutes", a.on(a.muteConversation(true))), act("unmute", "write:mutes", a.on(a.muteConversation(false))),
+		{Method: get, Pattern: one + "/quotes", Auth: api.App, Scopes: scopes("read:statuses"), Handler: a.quotes},
+		act("quotes/{quoting_status_id}/revoke", "write:statuses", a.revokeQuote),
+		{Method: put, Pattern: one + "/interaction_policy", Auth: api.User, Scopes: scopes("write:statuses"), Handler: a.setInteractionPolicy},
 		anyone("/api/v1/polls/{id}", "read:statuses", a.showPoll),
 		{Method: post, Pattern: "/api/v1/polls/{id}/votes", Auth: api.User, Scopes: scopes("write:statuses"), Handler: a.vote},
 	}

@@ -86,8 +86,8 @@ func (a *API) draft(r *api.Request) (statuses.Draft, error) {
 	if err != nil {
 		return d, err
 	}
-	if p.String("quoted_status_id") != "" {
-		return d, errs.Invalid("Validation failed: Quoting is not available on this server")
+	if err := readQuote(r, &d); err != nil {
+		return d, err
 	}
 	prefs := r.User.Settings
 	if p.Flag("sensitive") == nil {
@@ -177,6 +177,9 @@ func (a *API) editStatus(w http.ResponseWriter, r *api.Request) error {
 	d.MediaDescribed = len(changes) > 0
 	if _, err := a.Statuses.Edit(r.Context(), r.Account, id, d); err != nil {
 		return err
+	}
+	if r.Params.Given("quote_approval_policy") {
+		return a.setInteractionPolicy(w, r)
 	}
 	return a.showStatus(w, r, id)
 }

@@ -150,7 +150,11 @@ func (h *hub) deliver(s *subscription, m *feeds.Message, e *event) {
 		}
 	}
 	if e.post != nil {
-		if t := s.client.viewer.taste.Load(); t != nil && !t.filters.Empty() {
+		t := s.client.viewer.taste.Load()
+		if e.post.Quoted != 0 && (t == nil || t.hides(e.post.Quoted)) {
+			e = e.without()
+		}
+		if t != nil && !t.filters.Empty() {
 			if found := t.filters.Apply("", e.post.Text, e.post.IDs...); len(found) > 0 {
 				e = e.filtered(found)
 			}

@@ -28,6 +28,9 @@ type Post struct {
 	JSON []byte
 	Text *filters.Text
 	IDs  []statuses.ID
+	// Quoted is the author of the post that is shown in it, 0 for none, and Without the post without that.
+	Quoted  accounts.ID
+	Without []byte
 }
 
 // event is something to tell, encoded once for each way of telling it.
@@ -96,6 +99,13 @@ func (e *event) filtered(results []filters.Result) *event {
 	payload = append(payload, `,"filtered":`...)
 	payload = append(payload, more...)
 	return &event{name: e.name, payload: append(payload, '}')}
+}
+
+// without is the event for somebody who does not want to see, or may not see, the post that is quoted in it.
+func (e *event) without() *event {
+	p := *e.post
+	p.JSON, p.Quoted = p.Without, 0
+	return &event{name: e.name, payload: p.JSON, post: &p}
 }
 
 // stateOf names one state of a post.

@@ -63,6 +63,11 @@ func (e *Entities) Status(ctx context.Context, id statuses.ID) (*Post, error) {
 		return nil, err
 	}
 	out := &Post{JSON: json, IDs: []statuses.ID{id}}
+	if out.Quoted = shown.Withhold(); out.Quoted != 0 {
+		if out.Without, err = encoded(shown); err != nil {
+			return nil, err
+		}
+	}
 	if st.Reblog() {
 		out.IDs = append(out.IDs, st.ReblogOfID)
 	}
@@ -84,8 +89,14 @@ func strip(s *entity.Status) {
 	if s.Poll != nil {
 		s.Poll.Votes = nil
 	}
+	s.QuoteApproval.CurrentUser = statuses.QuoteDenied
 	if s.Reblog != nil {
 		strip(s.Reblog)
+	}
+	if u, ok := s.Quote.(*entity.Quote); ok && u.QuotedStatus != nil {
+		if strip(u.QuotedStatus); u.QuotedStatus.Visibility != statuses.Public.String() && u.QuotedStatus.Visibility != statuses.Unlisted.String() {
+			s.Withhold() // who may see this may not see that for certain
+		}
 	}
 }
 

@@ -66,6 +66,12 @@ func (t *taste) public(m *feeds.Message) bool {
 	return !unwanted(m.Author) && !slices.ContainsFunc(m.People, unwanted)
 }
 
+// hides reports whether a person does not want to meet an account, or is not wanted by it.
+func (t *taste) hides(id accounts.ID) bool {
+	_, muted := t.sets.Muting[id]
+	return muted || t.sets.Blocking[id] || t.sets.BlockedBy[id]
+}
+
 // viewerOf is whom a message about relations or filters is about; 0 for other channels.
 func viewerOf(channel string) accounts.ID {
 	for _, prefix := range []string{relationsPrefix, "filters:"} {
