@@ -31,6 +31,7 @@ var happened = map[string]string{
 	notifications.Mention: "mentioned you", notifications.Status: "posted", notifications.Reblog: "boosted your post", notifications.Follow: "followed you",
 	notifications.FollowRequest: "asked to follow you", notifications.Favourite: "favourited your post", notifications.Poll: "ran a poll that has ended",
 	notifications.Update: "edited a post that you boosted", notifications.SignUp: "signed up",
+	notifications.Quote: "quoted your post", notifications.QuotedUpdate: "edited a post that you quoted",
 }
 
 // Told puts a notice of some people's act into words; "" for a type without any.
