@@ -33,7 +33,7 @@ type Spread struct {
 	// Tagged means those who follow a hashtag of the post, but not its author, instead.
 	Tagged bool
 	// At, when not 0, is when the post became another without an edit, in milliseconds.
-	At int64 `json:",omitzero"`
+	At int64
 }
 
 // Kind names the command.
