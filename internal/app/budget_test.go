@@ -193,7 +193,7 @@ func TestReactionsKeepTheirBudgets(t *testing.T) {
 // unplayed are the reactions that need what this scene does not have: sign-ups that wait, other servers that hide parts of a
 // thread, thousands of followers.
 var unplayed = []string{
-	"mailer.approved", "mailer.registrations_limited", "mailer.confirm_again", "mailer.new_address", "activitypub.fetch_parent", "activitypub.fetch_replies", "activitypub.fill_thread", "feeds.batch",
+	"mailer.approved", "mailer.registrations_limited", "mailer.confirm_again", "mailer.new_address", "activitypub.fetch_parent", "activitypub.fetch_replies", "activitypub.fill_thread", "activitypub.host_returned", "activitypub.spread_missed", "feeds.batch",
 	"activitypub.sync_followers", // the two agree on who follows whom
 }
 
@@ -245,6 +245,8 @@ func everything(here, there *server) {
 	_, err = here.Statuses.Edit(ctx, ann, first.ID, statuses.Draft{Text: "hello again @bob #tag"})
 	here.must(err)
 	_, err = here.Statuses.Pin(ctx, ann, first.ID, true)
+	here.must(err)
+	_, err = here.Statuses.Feature(ctx, ann, "tag")
 	here.must(err)
 	here.post(ann, statuses.Draft{Text: "@bob for you", Visibility: statuses.Direct})
 	both()

@@ -27,6 +27,8 @@ var (
 	pulls = jobs.Policy{Queue: jobs.Pull, Attempts: 3, Deadline: 2 * time.Minute, Statements: 200}
 	// walks fetch and store two dozen posts of a thread.
 	walks = jobs.Policy{Queue: jobs.Pull, Attempts: 3, Deadline: 2 * time.Minute, Statements: 1500}
+	// outboxes store a page of posts, with all that they mention.
+	outboxes = jobs.Policy{Queue: jobs.Pull, Attempts: 3, Deadline: 2 * time.Minute, Statements: 1500}
 	// syncs may end hundreds of follows that another server does not have.
 	syncs = jobs.Policy{Queue: jobs.Pull, Attempts: 3, Deadline: 5 * time.Minute, Statements: 5000}
 	// performs are what other servers send; a note with all that it mentions is the most.
@@ -101,6 +103,7 @@ func (a *App) onPosts() {
 	jobs.On(j, "activitypub.send_revoked", fanOut, fed.SendRevoked)
 	jobs.On(j, "activitypub.check_quote", pulls, fed.CheckQuote, jobs.Unique(statuses.QuoteReceived.Key), jobs.Lane(statuses.QuoteReceived.Host))
 	jobs.On(j, "activitypub.send_pin", fanOut, fed.SendPin)
+	jobs.On(j, "activitypub.send_featured_tag", fanOut, fed.SendFeaturedTag)
 	jobs.On(j, "activitypub.send_vote", fanOut, fed.SendVote, jobs.When(func(e statuses.Voted) bool { return e.ByLocal && !e.AuthorLocal }))
 	jobs.On(j, "activitypub.send_poll", votesGather, fed.SendPoll, jobs.When(func(e statuses.Voted) bool { return e.AuthorLocal }),
 		jobs.Unique(func(e statuses.Voted) string { return strconv.FormatInt(e.PollID, 10) }))
@@ -118,6 +121,8 @@ func (a *App) onRelations() {
 	jobs.On(j, "activitypub.send_follow", fanOut, fed.SendFollow, jobs.When(func(e relations.Followed) bool { return e.ByLocal && !e.TargetLocal }))
 	jobs.On(j, "activitypub.send_accept_at_once", fanOut, fed.SendAcceptAtOnce, jobs.When(func(e relations.Followed) bool { return !e.ByLocal && e.TargetLocal && !e.Request }))
 	jobs.On(j, "feeds.accepted", onDefault, a.Feeds.Accepted, jobs.When(func(e relations.Accepted) bool { return e.FollowerLocal }))
+	jobs.On(j, "activitypub.backfill", pulls, fed.Backfill, jobs.When(func(e relations.Accepted) bool { return e.FollowerLocal && !e.TargetLocal }))
+	jobs.On(j, "activitypub.read_featured", pulls, fed.ReadFeatured, jobs.When(func(e relations.Accepted) bool { return e.FollowerLocal && !e.TargetLocal }))
 	jobs.On(j, "notifications.accepted", onDefault, a.Notifications.Accepted, jobs.When(func(e relations.Accepted) bool { return e.TargetLocal }))
 	jobs.On(j, "activitypub.send_accept", fanOut, fed.SendAccept, jobs.When(func(e relations.Accepted) bool { return !e.FollowerLocal && e.TargetLocal }))
 	jobs.On(j, "feeds.rejected", onDefault, a.Feeds.Rejected, jobs.When(func(e relations.Rejected) bool { return e.FollowerLocal }))
@@ -155,6 +160,10 @@ func (a *App) onCommands() {
 	jobs.On(j, "activitypub.fetch_parent", pulls, fed.FetchParent, jobs.Unique(activitypub.ParentWanted.Key), jobs.Lane(activitypub.ParentWanted.Host))
 	jobs.On(j, "activitypub.fetch_replies", pulls, fed.FetchReplies, jobs.Unique(activitypub.RepliesWanted.Key), jobs.Lane(activitypub.RepliesWanted.Host))
 	jobs.On(j, "activitypub.fill_thread", walks, fed.FillThread, jobs.Unique(statuses.ThreadWanted.Key), jobs.Lane(func(e statuses.ThreadWanted) string { return e.Host }))
+	jobs.On(j, "activitypub.read_outbox", outboxes, fed.ReadOutbox, jobs.Unique(activitypub.OutboxWanted.Key), jobs.Lane(activitypub.OutboxWanted.Host))
+	jobs.On(j, "activitypub.catch_up", recurring, fed.CatchUp)
+	jobs.On(j, "activitypub.host_returned", pulls, fed.HostReturned)
+	jobs.On(j, "activitypub.spread_missed", pulls, fed.SpreadMissed)
 	jobs.On(j, "activitypub.apply_block", wholesale, fed.ApplyBlock)
 	jobs.On(j, "activitypub.sync_followers", syncs, fed.SyncFollowers, jobs.Unique(activitypub.FollowersDiffer.Key), jobs.Lane(activitypub.FollowersDiffer.Host))
 	jobs.On(j, "activitypub.move_followers", pulls, fed.MoveFollowers)

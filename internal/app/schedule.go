@@ -5,6 +5,7 @@ import (
 
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/statuses"
+	"github.com/gomph/gomph/internal/door/activitypub"
 	"github.com/gomph/gomph/internal/kit/jobs"
 )
 
@@ -36,6 +37,7 @@ func (SweepMediaDue) Kind() string { return "app.sweep_media_due" }
 var schedule = []jobs.Recurring{
 	{Name: "access.clean_up", Every: 24 * time.Hour, Event: access.CleanUpDue{}},
 	{Name: "access.limit_unattended", Every: time.Hour, Event: access.UnattendedDue{}},
+	{Name: "activitypub.catch_up", Every: 5 * time.Minute, Event: activitypub.CatchUpDue{}},
 	{Name: "jobs.forget", Every: time.Hour, Event: jobs.ForgetDue{}},
 	{Name: "media.sweep", Every: time.Hour, Event: SweepMediaDue{}},
 	{Name: "relations.expire_mutes", Every: time.Minute, Event: ExpireMutesDue{}},

@@ -44,7 +44,9 @@ type Account struct {
 
 	URI, URL                                                                     string
 	InboxURL, SharedInboxURL, OutboxURL, FollowersURL, FollowingURL, FeaturedURL string
-	PublicKey, PublicKeyID                                                       string
+	// FeaturedTagsURL is set of accounts of other servers alone.
+	FeaturedTagsURL        string
+	PublicKey, PublicKeyID string
 
 	// Avatar and Header are stored files' names of local accounts, addresses of remote ones; empty for none.
 	Avatar, AvatarDescription, Header, HeaderDescription       string

@@ -168,13 +168,36 @@ func (s *Service) change(ctx context.Context, domain string, next func(Host, tim
 			return err
 		}
 		if before.held() && (!h.held() || h.RetryAt.Equal(now)) {
-			_, err = s.lanes.ReleaseLane(ctx, tx, domain)
+			if _, err := s.lanes.ReleaseLane(ctx, tx, domain); err != nil {
+				return err
+			}
 		}
-		return err
+		return s.returned(ctx, tx, before, h, now)
 	})
 	if err != nil {
 		return fmt.Errorf("noting how it goes with %s: %w", domain, err)
 	}
 	s.mirror.learn(h, now)
 	return nil
+}
+
+// longOutage is how long a host must have failed for others to look for what it published meanwhile: a day, as most servers try for
+// longer than that to deliver by themselves.
+const longOutage = 24 * time.Hour
+
+// Returned says that a host which failed for long is back.
+type Returned struct {
+	Domain string
+	// Since is when it began to fail, in milliseconds since 1970.
+	Since int64
+}
+
+// Kind names the event.
+func (Returned) Kind() string { return "instances.returned" }
+
+func (s *Service) returned(ctx context.Context, tx *db.Tx, before, after Host, now time.Time) error {
+	if !before.held() || after.held() || before.FailingSince.IsZero() || now.Sub(before.FailingSince) < longOutage {
+		return nil
+	}
+	return s.lanes.Emit(ctx, tx, Returned{Domain: before.Domain, Since: db.Ms(before.FailingSince)})
 }

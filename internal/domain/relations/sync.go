@@ -66,3 +66,18 @@ func (s *Service) FollowersHere(ctx context.Context, q db.Q, id accounts.ID) (ma
 	}
 	return out, nil
 }
+
+// FollowedElsewhere lists accounts of other servers that somebody here follows, by id, after one and at most limit; with a domain
+// only those of that host.
+func (s *Service) FollowedElsewhere(ctx context.Context, q db.Q, domain string, after accounts.ID, limit int) ([]*accounts.Account, error) {
+	return db.All(ctx, q, accounts.Scan, "SELECT "+accounts.Columns+` FROM accounts a WHERE a.id > $1 AND a.domain <> '' AND a.suspended_at = 0 AND a.outbox_url <> ''
+AND ($2 = '' OR a.domain = $2 OR a.uri LIKE $3)
+AND EXISTS (SELECT 1 FROM follows f JOIN accounts l ON l.id = f.account_id WHERE f.target_account_id = a.id AND l.domain = '') ORDER BY a.id LIMIT $4`,
+		after, domain, "%://"+domain+"/%", limit)
+}
+
+// OnlyFollower reports whether an account is the only one here that follows another.
+func (s *Service) OnlyFollower(ctx context.Context, q db.Q, by, target accounts.ID) (bool, error) {
+	list, err := db.Column[accounts.ID](ctx, q, "SELECT f.account_id FROM follows f JOIN accounts a ON a.id = f.account_id WHERE f.target_account_id = $1 AND a.domain = '' LIMIT 2", target)
+	return len(list) == 1 && list[0] == by, err
+}

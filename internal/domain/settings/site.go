@@ -48,6 +48,11 @@ func (s Site) StatusURL(username string, id int64) string {
 // TagURL is the page of a hashtag, whose name may be as typed.
 func (s Site) TagURL(name string) string { return s.Base() + text.TagPath(name) }
 
+// TaggedURL is the page of a profile, by its handle without the first @, for one hashtag by its normalized name.
+func (s Site) TaggedURL(acct, name string) string {
+	return s.ProfileURL(acct) + "/tagged/" + url.PathEscape(name)
+}
+
 // InboxURL is the shared inbox.
 func (s Site) InboxURL() string { return s.Base() + "/inbox" }
 

@@ -34,7 +34,7 @@ type addition struct {
 	incoming *IncomingQuote
 	depth    int
 	// quiet and unheard are for the event.
-	quiet, unheard bool
+	quiet, unheard, old bool
 }
 
 // add writes a post with all its parts, counts it, and emits Posted. It reports false when a post with the same id on the
@@ -63,7 +63,7 @@ func (s *Service) add(ctx context.Context, tx *db.Tx, a addition) (bool, error) 
 	if err := s.countPost(ctx, tx, st); err != nil {
 		return false, err
 	}
-	old := !st.Local && s.Clock.Now().Sub(st.CreatedAt) > oldAfter
+	old := a.old || !st.Local && s.Clock.Now().Sub(st.CreatedAt) > oldAfter
 	return true, s.Jobs.Emit(ctx, tx, Posted{StatusID: st.ID, AccountID: st.AccountID, Local: st.Local, Reblog: st.Reblog(), Visibility: st.Visibility, Old: old, Quiet: a.quiet, Unheard: a.unheard})
 }
 
@@ -215,6 +215,8 @@ type Incoming struct {
 	Depth int
 	// Quiet says that nobody here is to be told of it (see Posted).
 	Quiet bool
+	// Old says that it is news to nobody, whenever it was written.
+	Old bool
 }
 
 // Receive stores a post of another server. One that is there already is given back unchanged; one that was deleted is
@@ -222,7 +224,7 @@ type Incoming struct {
 func (s *Service) Receive(ctx context.Context, by *accounts.Account, in Incoming) (*Status, error) {
 	st := s.incoming(by, in)
 	err := s.DB.Write(ctx, func(tx *db.Tx) error {
-		a := addition{Status: st, mentions: in.Mentions, tags: in.Tags, attachments: in.Attachments, pollState: in.Poll, conversationURI: in.ConversationURI, incoming: in.Quote, depth: in.Depth, quiet: in.Quiet}
+		a := addition{Status: st, mentions: in.Mentions, tags: in.Tags, attachments: in.Attachments, pollState: in.Poll, conversationURI: in.ConversationURI, incoming: in.Quote, depth: in.Depth, quiet: in.Quiet, old: in.Old}
 		if in.InReplyTo != nil {
 			a.conversation = in.InReplyTo.ConversationID
 		}

@@ -171,15 +171,6 @@ func (s *Server) getFeatured(w http.ResponseWriter, req *http.Request) error {
 	return write(w, ap.OrderedItems(a.FeaturedURL, items))
 }
 
-// getFeaturedTags serves the tags that a profile shows: none can be chosen yet.
-func (s *Server) getFeaturedTags(w http.ResponseWriter, req *http.Request) error {
-	a, err := s.named(req)
-	if err != nil {
-		return err
-	}
-	return write(w, ap.Collection(a.URI+"/collections/tags", 0, nil))
-}
-
 // shownPost is the post of a path, if whoever asks may see it. That there is one is not told to anybody else, neither by the
 // answer nor by what is done to find it (VIS-01).
 func (s *Server) shownPost(w http.ResponseWriter, req *http.Request) (*post, error) {

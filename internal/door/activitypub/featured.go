@@ -22,6 +22,9 @@ func (s *Server) performRemove(ctx context.Context, a activity) error { return s
 
 // pin changes the sender's own collection of pinned posts and no other (AUZ-10). A post that is not known is fetched to be pinned.
 func (s *Server) pin(ctx context.Context, a activity, on bool) error {
+	if name := tagOf(a.Object.Object("object")); name != "" {
+		return s.featureTag(ctx, a, name, on)
+	}
 	if a.by.FeaturedURL == "" || a.IDOf("target") != a.by.FeaturedURL {
 		return errs.Forbidden()
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"mime"
 	"net/http"
 	"strings"
@@ -25,6 +26,8 @@ const (
 	fetchTimeout = 10 * time.Second
 	// failureAge is how long an address that failed is not asked again, so that nobody makes us ask it over and over.
 	failureAge = 5 * time.Minute
+	// goneAge is the same for what its server says is gone for ever.
+	goneAge = 24 * time.Hour
 	// maxHead bounds how much of a page is searched for a link to its ActivityPub form.
 	maxHead = 256 << 10
 )
@@ -78,7 +81,7 @@ func (r *Resolver) isOurs(uri string) bool {
 }
 
 // get asks for a document, signed by the instance actor. The answer may be anything.
-func (r *Resolver) get(ctx context.Context, uri, accept string) (*fetch.Response, error) {
+func (r *Resolver) get(ctx context.Context, uri, accept string, more ...http.Header) (*fetch.Response, error) {
 	if err := r.mayAsk(ctx, uri); err != nil {
 		return nil, err
 	}
@@ -86,7 +89,11 @@ func (r *Resolver) get(ctx context.Context, uri, accept string) (*fetch.Response
 	if err != nil {
 		return nil, err
 	}
-	res, err := r.ask(ctx, me, fetch.Request{URL: uri, Header: http.Header{"Accept": {accept}}, Timeout: fetchTimeout, MaxBody: ap.MaxDocument})
+	header := http.Header{"Accept": {accept}}
+	for _, h := range more {
+		maps.Copy(header, h)
+	}
+	res, err := r.ask(ctx, me, fetch.Request{URL: uri, Header: header, Timeout: fetchTimeout, MaxBody: ap.MaxDocument})
 	r.countFetch(accept, err)
 	if err != nil {
 		return nil, fetchError(uri, err)
@@ -137,7 +144,7 @@ func (r *Resolver) object(ctx context.Context, uri string) (*ap.Object, error) {
 	}
 	o, err := r.trusted(ctx, uri)
 	if err != nil && errs.KindOf(err) != errs.Internal {
-		r.mark(ctx, "failed", uri, failureAge)
+		r.mark(ctx, "failed", uri, negativeAge(err))
 	}
 	return o, err
 }

@@ -45,7 +45,7 @@ func (s *Server) FillThread(ctx context.Context, e statuses.ThreadWanted) error 
 		}
 		g, each := errgroup.WithContext(ctx)
 		for _, item := range items {
-			g.Go(func() error { return s.Statuses.Visited(each, e.Conversation, s.visit(each, e.Conversation, item)) })
+			g.Go(func() error { return s.visit(each, e.Conversation, item) })
 		}
 		if err := g.Wait(); err != nil {
 			return err
@@ -55,13 +55,14 @@ func (s *Server) FillThread(ctx context.Context, e statuses.ThreadWanted) error 
 	return s.Statuses.GoOn(ctx, e)
 }
 
-// visit asks for one item of a thread.
-func (s *Server) visit(ctx context.Context, conversation int64, item statuses.ThreadItem) statuses.Visit {
+// visit asks for one item of a thread, and writes down what came of it.
+func (s *Server) visit(ctx context.Context, conversation int64, item statuses.ThreadItem) error {
 	v := statuses.Visit{ThreadItem: item}
+	var read version
 	var err error
 	if item.Page != "" {
 		v.Read = true
-		err = s.readAnswers(ctx, &v)
+		read, err = s.readAnswers(ctx, &v)
 	} else {
 		v.Post = true
 		err = s.readPost(ctx, conversation, &v)
@@ -70,7 +71,11 @@ func (s *Server) visit(ctx context.Context, conversation int64, item statuses.Th
 		v.Later = errors.Is(err, fetch.ErrResting) || dropped(err) != nil
 		v.Failed = !v.Later
 	}
-	return v
+	if err := s.Statuses.Visited(ctx, conversation, v); err != nil {
+		return err
+	}
+	s.remember(ctx, item.Page, read)
+	return nil
 }
 
 // readPost fetches a post of a thread. Even of one that is known its server alone knows where the answers are.
@@ -122,15 +127,20 @@ func (s *Server) belongs(ctx context.Context, conversation int64, n ap.Note) err
 	return err
 }
 
-// readAnswers reads a page of a collection, and the first page with the collection itself.
-func (s *Server) readAnswers(ctx context.Context, v *statuses.Visit) error {
-	page, answered, err := s.document(ctx, v.Page)
+// readAnswers reads a page of a collection, and the first page with the collection itself; the version is empty unless all of it was taken.
+func (s *Server) readAnswers(ctx context.Context, v *statuses.Visit) (version, error) {
+	read, err := s.newer(ctx, v.Page, s.lastVersion(ctx, v.Page))
 	if err != nil {
-		return err
+		return version{}, err
 	}
-	if !ap.SameHost(answered, v.Collection) {
-		return errs.Forbidden()
+	if read.unchanged() {
+		v.Page = read.Next
+		return read.version, nil
 	}
+	if !ap.SameHost(read.answered, v.Collection) {
+		return version{}, errs.Forbidden()
+	}
+	page := read.doc
 	items := page.Items()
 	next := page.IDOf("next")
 	if first := page.Object("first"); first != nil && !first.IsLink() {
@@ -151,6 +161,9 @@ func (s *Server) readAnswers(ctx context.Context, v *statuses.Visit) error {
 	if next == v.Page || !ap.SameHost(next, v.Collection) {
 		next = ""
 	}
-	v.Page = next
-	return nil
+	v.Page, read.Next = next, next
+	if v.Taken >= statuses.WalkSingle { // some of it may have been left out
+		return version{}, nil
+	}
+	return read.version, nil
 }

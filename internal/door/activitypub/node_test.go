@@ -127,7 +127,7 @@ func process(t testing.TB, d *db.DB, c *clock.Fake, site settings.Site, slot int
 func (n *node) work(queues ...jobs.Queue) {
 	n.t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
-	process, err := jobs.Join(ctx, n.db, n.clock, jobs.ProcessInfo{Host: "test", Roles: "worker", Version: "test"})
+	process, err := jobs.Join(ctx, n.db, n.clock, jobs.ProcessInfo{Host: "test", Roles: "web,worker", Version: "test"})
 	n.must(err)
 	var shares []jobs.Share
 	if len(queues) == 0 {

@@ -22,6 +22,11 @@ func register(j *jobs.Jobs, s *activitypub.Server) {
 	jobs.On(j, "activitypub.fetch_parent", pull, s.FetchParent, jobs.Unique(activitypub.ParentWanted.Key), jobs.Lane(activitypub.ParentWanted.Host))
 	jobs.On(j, "activitypub.fetch_replies", pull, s.FetchReplies, jobs.Unique(activitypub.RepliesWanted.Key), jobs.Lane(activitypub.RepliesWanted.Host))
 	jobs.On(j, "activitypub.fill_thread", pull, s.FillThread, jobs.Unique(statuses.ThreadWanted.Key), jobs.Lane(func(e statuses.ThreadWanted) string { return e.Host }))
+	jobs.On(j, "activitypub.read_outbox", pull, s.ReadOutbox, jobs.Unique(activitypub.OutboxWanted.Key), jobs.Lane(activitypub.OutboxWanted.Host))
+	jobs.On(j, "activitypub.catch_up", pull, s.CatchUp)
+	jobs.On(j, "activitypub.host_returned", pull, s.HostReturned)
+	jobs.On(j, "activitypub.spread_missed", pull, s.SpreadMissed)
+	jobs.On(j, "activitypub.backfill", pull, s.Backfill, jobs.When(func(e relations.Accepted) bool { return e.FollowerLocal && !e.TargetLocal }))
 	jobs.On(j, "activitypub.apply_block", jobs.Policy{Queue: jobs.Default}, s.ApplyBlock)
 	jobs.On(j, "activitypub.sync_followers", pull, s.SyncFollowers, jobs.Unique(activitypub.FollowersDiffer.Key), jobs.Lane(activitypub.FollowersDiffer.Host))
 	jobs.On(j, "activitypub.move_followers", jobs.Policy{Queue: jobs.Pull}, s.MoveFollowers)
@@ -40,6 +45,8 @@ func register(j *jobs.Jobs, s *activitypub.Server) {
 	jobs.On(j, "activitypub.send_revoked", p, s.SendRevoked)
 	jobs.On(j, "activitypub.check_quote", pull, s.CheckQuote, jobs.Unique(statuses.QuoteReceived.Key), jobs.Lane(statuses.QuoteReceived.Host))
 	jobs.On(j, "activitypub.send_pin", p, s.SendPin)
+	jobs.On(j, "activitypub.send_featured_tag", p, s.SendFeaturedTag)
+	jobs.On(j, "activitypub.read_featured", pull, s.ReadFeatured, jobs.When(func(e relations.Accepted) bool { return e.FollowerLocal && !e.TargetLocal }))
 	jobs.On(j, "activitypub.send_vote", p, s.SendVote, jobs.When(func(e statuses.Voted) bool { return e.ByLocal && !e.AuthorLocal }))
 	votes := p
 	votes.Delay = 3 * time.Minute // gathers votes into one update, as Mastodon does

@@ -45,6 +45,8 @@ type arrival struct {
 	depth int
 	// relayed says that a relay of ours passed it on.
 	relayed bool
+	// old says that the post is news to nobody, whenever it was written.
+	old bool
 }
 
 // owned reads a post that its author sent: of the author's host, and by nobody else (ORG-05, ORG-06, AUZ-01).
@@ -99,7 +101,7 @@ func (s *Server) receive(ctx context.Context, a arrival) (*statuses.Status, erro
 	if err != nil {
 		return nil, err
 	}
-	in.InReplyTo, in.Depth = parent, a.depth
+	in.InReplyTo, in.Depth, in.Old = parent, a.depth, a.old
 	in.Quiet = !standing.Notices && !who.local
 	if parent == nil {
 		in.InReplyToURI = a.InReplyTo

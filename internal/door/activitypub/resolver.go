@@ -144,8 +144,18 @@ func (r *Resolver) AccountByURI(ctx context.Context, uri string, refresh bool) (
 
 // refreshed fetches a known actor again; when that fails, what is known stays.
 func (r *Resolver) refreshed(ctx context.Context, a *accounts.Account) *accounts.Account {
-	fresh, err := r.fetchAccount(ctx, a.URI, nil)
+	last := r.lastVersion(ctx, a.URI)
+	if a.Avatar == "" || a.PublicKey == "" { // something may have been left out, for reasons that no longer hold
+		last = version{}
+	}
+	fresh, err := r.fetchActor(ctx, a.URI, nil, last)
 	if err != nil {
+		return a
+	}
+	if fresh == nil {
+		if err := r.Accounts.Checked(ctx, a.ID); err == nil {
+			a.FetchedAt = r.Clock.Now()
+		}
 		return a
 	}
 	return fresh
@@ -154,15 +164,24 @@ func (r *Resolver) refreshed(ctx context.Context, a *accounts.Account) *accounts
 // fetchAccount fetches an actor by its id and enters it (an id that leads to another actor is refused, IDN-04); several who want the same one at once share the answer. told is a handle under
 // which the actor was just found by asking the handle's domain.
 func (r *Resolver) fetchAccount(ctx context.Context, uri string, told *accounts.Handle) (*accounts.Account, error) {
-	v, err, _ := r.flights.Do(uri, func() (any, error) {
-		o, err := r.object(ctx, uri)
-		if err != nil {
-			return nil, err
+	return r.fetchActor(ctx, uri, told, version{})
+}
+
+// fetchActor is fetchAccount for an actor of which a version may be known: nil when that is still the newest.
+func (r *Resolver) fetchActor(ctx context.Context, uri string, told *accounts.Handle, last version) (*accounts.Account, error) {
+	v, err, _ := r.flights.Do(uri+" "+last.ETag+last.Modified, func() (any, error) {
+		o, read, err := r.newerObject(ctx, withoutFragment(uri), last)
+		if err != nil || o == nil {
+			return (*accounts.Account)(nil), err
 		}
 		if o.ID != uri {
 			return nil, errs.Invalid("The address is not that of an actor")
 		}
-		return r.enter(ctx, o, told)
+		a, err := r.enter(ctx, o, told)
+		if err == nil {
+			r.remember(ctx, uri, read)
+		}
+		return a, err
 	})
 	if err != nil {
 		return nil, err
@@ -252,7 +271,7 @@ func remoteActor(actor ap.Actor, h accounts.Handle) accounts.Remote {
 		Username: h.Username, Domain: h.Domain, ActorType: actor.Type, URI: actor.ID, URL: actor.URL,
 		DisplayName: text.Truncate(text.SanitizeName(actor.Name), maxRemoteName), Note: text.Sanitize(actor.Summary), Emojis: emojisOf(actor.Tags),
 		InboxURL: actor.Inbox, SharedInboxURL: actor.SharedInbox, OutboxURL: actor.Outbox, FollowersURL: actor.Followers, FollowingURL: actor.Following,
-		FeaturedURL: actor.Featured, Avatar: actor.IconURL, Header: actor.ImageURL, Locked: actor.Locked, Discoverable: actor.Discoverable,
+		FeaturedURL: actor.Featured, FeaturedTagsURL: actor.FeaturedTags, Avatar: actor.IconURL, Header: actor.ImageURL, Locked: actor.Locked, Discoverable: actor.Discoverable,
 		Indexable: actor.Indexable, Memorial: actor.Memorial, AlsoKnownAs: actor.AlsoKnownAs, AttributionDomains: actor.AttributionDomains,
 		CreatedAt: actor.Published,
 	}

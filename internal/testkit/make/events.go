@@ -24,6 +24,7 @@ type recorder struct {
 func record(j *jobs.Jobs) *recorder {
 	r := &recorder{read: map[string]func([]byte) (jobs.Event, error){}}
 	on[instances.BlockChanged](j, r)
+	on[instances.Returned](j, r)
 	on[accounts.ProfileUpdated](j, r)
 	on[accounts.Removed](j, r)
 	on[accounts.Moved](j, r)
@@ -45,6 +46,7 @@ func record(j *jobs.Jobs) *recorder {
 	on[statuses.Favourited](j, r)
 	on[statuses.Unfavourited](j, r)
 	on[statuses.Pinned](j, r)
+	on[statuses.TagFeatured](j, r)
 	on[statuses.Voted](j, r)
 	on[statuses.PollEnded](j, r)
 	on[statuses.ScheduledDue](j, r)

@@ -3,6 +3,7 @@ package entity
 import (
 	"time"
 
+	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/relations"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/kit/ids"
@@ -153,4 +154,22 @@ type AsyncRefresh struct {
 	ID          string `json:"id"`
 	Status      string `json:"status"`
 	ResultCount int64  `json:"result_count"`
+}
+
+// FeaturedTag is a hashtag on a profile; the count is a number in text.
+type FeaturedTag struct {
+	ID            string  `json:"id"`
+	Name          string  `json:"name"`
+	URL           string  `json:"url"`
+	StatusesCount string  `json:"statuses_count"`
+	LastStatusAt  *string `json:"last_status_at"`
+}
+
+// FeaturedTags renders the hashtags on a profile. They lead to the profile's own page for the hashtag.
+func (r *Renderer) FeaturedTags(of *accounts.Account, list []statuses.FeaturedTag) []FeaturedTag {
+	out := make([]FeaturedTag, len(list))
+	for i, f := range list {
+		out[i] = FeaturedTag{ID: ids.Format(f.ID), Name: f.DisplayName, URL: r.Site.TaggedURL(of.Acct(), f.Name), StatusesCount: ids.Format(f.Posts), LastStatusAt: date(f.LastAt)}
+	}
+	return out
 }

@@ -29,7 +29,13 @@ func (a *API) tagTies(r *api.Request, in []statuses.Tag) (func(statuses.Tag) *en
 		list = append(list, t.ID)
 	}
 	followed, err := a.Relations.FollowedTags(r.Context(), a.DB, r.Viewer(), list)
-	return func(t statuses.Tag) *entity.TagTies { return &entity.TagTies{Following: followed[t.ID]} }, err
+	if err != nil {
+		return nil, err
+	}
+	featured, err := a.Statuses.Features(r.Context(), a.DB, r.Viewer(), list)
+	return func(t statuses.Tag) *entity.TagTies {
+		return &entity.TagTies{Following: followed[t.ID], Featuring: featured[t.ID]}
+	}, err
 }
 
 func (a *API) followedTags(w http.ResponseWriter, r *api.Request) error {
