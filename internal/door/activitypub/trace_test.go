@@ -165,7 +165,7 @@ func TestCounters(t *testing.T) {
 		`federation_inbox_total{outcome="refused",reason="signature",type="Create"} 1`,
 		`federation_performed_total{outcome="done",reason="",type="Create"} 1`,
 		`federation_performed_total{outcome="refused",reason="forbidden",type="Update"} 1`,
-		`federation_fetches_total{outcome="failed",reason="gone",what="document"} 1`,
+		`federation_fetches_total{outcome="failed",reason="gone",what="document"} 3`,
 		`federation_fetches_total{outcome="done",reason="",what="webfinger"}`,
 	} {
 		if !strings.Contains(page.Body.String(), want) {
