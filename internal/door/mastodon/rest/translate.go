@@ -111,7 +111,10 @@ func (a *API) translatable(r *api.Request, st *statuses.Status) (source, error) 
 	return source{st, parts.Polls[st.PollID], parts.Media[st.ID]}, nil
 }
 
-var shortcodes = regexp.MustCompile(`:[A-Za-z0-9_]+:`)
+var (
+	shortcodes = regexp.MustCompile(`:[A-Za-z0-9_]+:`)
+	kept       = regexp.MustCompile(`<span translate="no">(:[A-Za-z0-9_]+:)</span>`)
+)
 
 // texts lists what is translated, as HTML in which nothing but the words changes.
 func (s source) texts() []string {
@@ -130,12 +133,11 @@ func (s source) texts() []string {
 	return out
 }
 
-var kept = strings.NewReplacer(`<span translate="no">`, "", "</span>", "")
-
 // entity puts translated texts in their places. What came back is cleaned like everything from elsewhere.
 func (s source) entity(r translate.Result, to string) entity.Translation {
-	plain := func(t string) string { return html.UnescapeString(kept.Replace(t)) }
-	e := entity.Translation{Content: text.Sanitize(r.Texts[0]), SpoilerText: plain(r.Texts[1]), Language: to, From: r.From, Provider: r.Provider, Media: []entity.TranslatedMedia{}}
+	bare := func(t string) string { return kept.ReplaceAllString(t, "$1") }
+	plain := func(t string) string { return html.UnescapeString(bare(t)) }
+	e := entity.Translation{Content: text.Sanitize(bare(r.Texts[0])), SpoilerText: plain(r.Texts[1]), Language: to, From: r.From, Provider: r.Provider, Media: []entity.TranslatedMedia{}}
 	rest := r.Texts[2:]
 	if s.poll != nil {
 		e.Poll = &entity.TranslatedPoll{ID: ids.Format(s.poll.ID)}
