@@ -36,6 +36,7 @@ func (a *API) peopleRoutes() []api.Route {
 		old, read("/api/v2/suggestions", a.suggestions), write(remove, "/api/v1/suggestions/{account_id}", a.dismissSuggestion), proofs,
 		{Method: get, Pattern: "/api/v1/domain_blocks/preview", Auth: api.User, Scopes: scopes("write:blocks"), Handler: a.domainBlockPreview},
 		{Method: get, Pattern: "/api/v1/peers/search", Auth: api.None, Shared: shared, Handler: a.searchPeers},
+		{Method: get, Pattern: "/api/v1/instance/languages", Auth: api.None, Shared: shared, Handler: a.languages},
 	}
 }
 
@@ -163,6 +164,14 @@ func (a *API) domainBlockPreview(w http.ResponseWriter, r *api.Request) error {
 		return err
 	}
 	return ok(w, entity.DomainBlockPreview{Following: following, Followers: followers})
+}
+
+func (a *API) languages(w http.ResponseWriter, _ *api.Request) error {
+	out := []entity.Language{}
+	for _, l := range text.Languages() {
+		out = append(out, entity.Language(l))
+	}
+	return ok(w, out)
 }
 
 // maxPeersFound is how many servers a search names (Mastodon).

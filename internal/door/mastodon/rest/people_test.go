@@ -117,5 +117,6 @@ func TestDirectoryAndSuggestions(t *testing.T) {
 
 		d.get("/api/v1/domain_blocks/preview?domain=FAR.example", bob).is("following_count", 2.0).is("followers_count", 0.0)
 		d.get("/api/v1/domain_blocks/preview?domain=%20", bob).want(422)
+		d.get("/api/v1/instance/languages", nobody).is("0.code", "aa").is("0.name", "Afar")
 	})
 }
