@@ -26,7 +26,7 @@ help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## build all and start a server on http://localhost:3000 with files under ./data
-	LOCAL_DOMAIN=$${LOCAL_DOMAIN:-localhost:3000} LOCAL_HTTPS=$${LOCAL_HTTPS:-false} bin/gomph serve
+	LOCAL_DOMAIN=$${LOCAL_DOMAIN:-localhost:$${PORT:-3000}} LOCAL_HTTPS=$${LOCAL_HTTPS:-false} bin/gomph serve
 
 dev: ## start a server with a small community, and the client that reloads when its sources change
 	scripts/dev

@@ -24,8 +24,10 @@ import (
 	"github.com/gomph/gomph/internal/kit/blob"
 	"github.com/gomph/gomph/internal/kit/config"
 	"github.com/gomph/gomph/internal/kit/errs"
+	"github.com/gomph/gomph/internal/kit/fetch"
 	"github.com/gomph/gomph/internal/kit/limit"
 	"github.com/gomph/gomph/internal/kit/text"
+	"github.com/gomph/gomph/internal/kit/translate"
 	"github.com/gomph/gomph/internal/kit/webpush"
 	"github.com/gomph/gomph/web"
 )
@@ -70,7 +72,7 @@ func (a *App) buildDoors() error {
 	d.rest = rest.New(rest.Deps{
 		DB: a.DB, Clock: a.Clock, Site: a.Site, Settings: a.Settings, Access: a.Access, Accounts: a.Accounts, Relations: a.Relations, Instances: a.Instances,
 		Statuses: a.Statuses, Media: a.Media, Filters: a.Filters, Moderation: a.Moderation, Notifications: a.Notifications, Feeds: a.Feeds, Render: d.render, Files: files,
-		Finder: finder{a}, VAPIDKey: key.Public, Version: config.Version,
+		Finder: finder{a}, VAPIDKey: key.Public, Translator: a.translator(), Cache: a.Cache, Version: config.Version,
 	})
 	d.push = push.New(push.Deps{DB: a.DB, Clock: a.Clock, Site: a.Site, Accounts: a.Accounts, Access: a.Access, Statuses: a.Statuses, Notifications: a.Notifications,
 		Fetch: a.fetch, Key: key, Asset: d.render.Asset})
@@ -93,6 +95,15 @@ func (a *App) buildDoors() error {
 	})
 	d.oauth = oauth.New(oauth.Deps{Pages: d.site, DB: a.DB, Clock: a.Clock, Site: a.Site, Access: a.Access, Log: a.Log, ClientAddr: addr, VAPIDKey: key.Public, Asset: d.render.Asset})
 	return nil
+}
+
+// translator is what the operator set for translating posts; nil for none. Its address is the operator's own word, so it may be a private one.
+func (a *App) translator() *translate.Translator {
+	everywhere := []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
+	client := fetch.New(fetch.Options{AllowPrivate: everywhere, AllowHTTP: true, Clock: a.Clock, UserAgent: "Gomph/" + config.Version})
+	a.closers = append(a.closers, client.Close)
+	c := a.Config
+	return translate.New(translate.Options{Fetch: client, Endpoint: c.TranslateURL, EndpointKey: c.TranslateKey, DeepLKey: c.DeepLKey, DeepLPro: c.DeepLPlan == "pro"})
 }
 
 // vapidKey is the key by which push services know this server: the one that is set, or one that follows from the secret that all processes share.

@@ -46,6 +46,15 @@ export class Checks {
   }
 }
 
+/** Returns what look gives as soon as that is not false; some things follow from others a moment later. */
+export async function eventually(look, limit = patience) {
+  for (const deadline = Date.now() + limit; ; await new Promise((next) => setTimeout(next, 50))) {
+    const found = await look();
+    if (found) return found;
+    if (Date.now() >= deadline) throw new Error(`never so: ${look}`);
+  }
+}
+
 /** Collects the events of one subscription from the moment it is made. */
 export class Listening {
   past = [];

@@ -6,11 +6,11 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { createOAuthAPIClient, createRestAPIClient, createStreamingAPIClient } from 'masto';
 import WebSocket from 'ws';
-import { Checks, Listening, setting } from './checks.js';
+import { Checks, eventually, Listening, setting } from './checks.js';
 
 const url = setting('GOMPH_URL').replace(/\/$/, '');
 const redirectUri = 'urn:ietf:wg:oauth:2.0:oob';
-const scope = 'read write follow';
+const scope = 'read write follow push';
 const checks = new Checks();
 
 async function signIn(email, password) {
@@ -104,6 +104,65 @@ async function people(ann, bob) {
   });
 }
 
+async function noticing(ann, bob) {
+  const { notifications } = ann.rest.v2;
+  await checks.run('notifications come in groups', async () => {
+    const post = await ann.rest.v1.statuses.create({ status: 'to be liked' });
+    await bob.rest.v1.statuses.$select(post.id).favourite();
+    const { notificationGroups, accounts } = await eventually(async () => {
+      const found = await notifications.list({ types: ['favourite'] });
+      return found.notificationGroups.some((group) => group.statusId === post.id) && found;
+    });
+    const group = notificationGroups.find(({ statusId }) => statusId === post.id);
+    assert.deepEqual([group.notificationsCount, group.sampleAccountIds], [1, [bob.me.id]]);
+    assert.ok(accounts.some(({ id }) => id === bob.me.id));
+    assert.ok((await notifications.unreadCount.fetch()).count >= 1);
+    await notifications.$select(group.groupKey).dismiss();
+    assert.ok(!(await notifications.list()).notificationGroups.some(({ groupKey }) => groupKey === group.groupKey));
+  });
+  await checks.run('a policy keeps strangers apart until they are let in', async () => {
+    await ann.rest.v1.accounts.$select(bob.me.id).unfollow();
+    const policy = await notifications.policy.update({ forNotFollowing: 'filter' });
+    assert.equal(policy.forNotFollowing, 'filter');
+    const mention = await bob.rest.v1.statuses.create({ status: `@${ann.me.acct} let me in` });
+    const { requests } = ann.rest.v1.notifications;
+    const [request] = await eventually(async () => {
+      const list = await requests.list();
+      return list.length > 0 && list;
+    });
+    assert.deepEqual([request.account.id, request.lastStatus.id], [bob.me.id, mention.id]);
+    await requests.$select(request.id).accept();
+    assert.deepEqual(await requests.list(), []);
+    assert.ok((await ann.rest.v1.notifications.list()).some(({ status }) => status?.id === mention.id));
+    await notifications.policy.update({ forNotFollowing: 'accept' });
+  });
+  await checks.run('an app subscribes to be told while it is closed', async () => {
+    const { subscription } = ann.rest.v1.push;
+    const keys = { p256dh: 'BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4', auth: 'BTBZMqHH6r4Tts7J_aSIgg' };
+    const made = await subscription.create({ subscription: { endpoint: 'https://push.example/ann', keys }, data: { alerts: { poll: true }, policy: 'none' } });
+    const { configuration } = await ann.rest.v2.instance.fetch();
+    assert.deepEqual([made.endpoint, made.alerts.poll, made.serverKey], ['https://push.example/ann', true, configuration.vapid.publicKey]);
+    assert.equal((await subscription.fetch()).alerts.mention, false);
+    await subscription.remove();
+    await assert.rejects(subscription.fetch(), { statusCode: 404 });
+  });
+  await checks.run('a hashtag is followed home', async () => {
+    assert.equal((await ann.rest.v1.tags.$select('mastohome').follow()).following, true);
+    const post = await bob.rest.v1.statuses.create({ status: 'for #MastoHome' });
+    await eventually(async () => (await ann.rest.v1.timelines.home.list()).some(({ id }) => id === post.id));
+    assert.deepEqual((await ann.rest.v1.followedTags.list()).map(({ name }) => name.toLowerCase()), ['mastohome']);
+    assert.equal((await ann.rest.v1.tags.$select('mastohome').unfollow()).following, false);
+  });
+  await checks.run('people are found, suggested and shown', async () => {
+    await bob.rest.v1.accounts.updateCredentials({ discoverable: true });
+    assert.ok((await ann.rest.v1.directory.list({ local: true })).some(({ id }) => id === bob.me.id));
+    assert.ok(Array.isArray(await ann.rest.v2.suggestions.list()));
+    await ann.rest.v1.accounts.$select(bob.me.id).follow();
+    assert.equal((await ann.rest.v1.accounts.$select(bob.me.id).pin()).endorsed, true);
+    assert.ok((await ann.rest.v1.endorsements.list()).some(({ id }) => id === bob.me.id));
+  });
+}
+
 async function streaming(ann, bob) {
   const { configuration } = await ann.rest.v2.instance.fetch();
   const client = createStreamingAPIClient({ streamingApiUrl: configuration.urls.streaming, accessToken: ann.token, implementation: WebSocket, retry: 3 });
@@ -147,7 +206,7 @@ async function streaming(ann, bob) {
 const ann = await checks.run('sign in by OAuth', () => signIn(setting('GOMPH_EMAIL'), setting('GOMPH_PASSWORD')));
 const bob = await checks.run('a second person signs in', () => signIn(setting('GOMPH_EMAIL2'), setting('GOMPH_PASSWORD2')));
 if (ann && bob) {
-  for (const part of [posting, people, streaming]) await checks.guard(part.name, () => part(ann, bob));
+  for (const part of [posting, people, noticing, streaming]) await checks.guard(part.name, () => part(ann, bob));
   await checks.run('pages join without a gap', () => paging(ann));
   await checks.run('a revoked token opens nothing', async () => {
     await bob.revoke();

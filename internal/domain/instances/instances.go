@@ -7,6 +7,7 @@ package instances
 
 import (
 	"context"
+	"strings"
 
 	"github.com/gomph/gomph/internal/kit/clock"
 	"github.com/gomph/gomph/internal/kit/db"
@@ -47,6 +48,16 @@ func (s *Service) Seen(ctx context.Context, tx *db.Tx, domain string) error {
 // Count is how many other servers are known.
 func (s *Service) Count(ctx context.Context, q db.Q) (int64, error) {
 	return db.Value[int64](ctx, q, "SELECT COUNT(*) FROM instances")
+}
+
+// Search finds known servers whose domain begins with a text, or has a part that does; those that are shut out are not told.
+func (s *Service) Search(ctx context.Context, q db.Q, prefix string, limit int) ([]string, error) {
+	if prefix == "" {
+		return nil, nil
+	}
+	escaped := strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(prefix)
+	return db.Column[string](ctx, q, `SELECT domain FROM instances WHERE (domain LIKE $1 ESCAPE '!' OR domain LIKE $2 ESCAPE '!') AND domain NOT IN (SELECT domain FROM domain_blocks WHERE severity = 'suspend')
+ORDER BY domain LIKE $1 ESCAPE '!' DESC, domain LIMIT $3`, escaped+"%", "%."+escaped+"%", limit)
 }
 
 // Domains lists the servers that are known, without those that are suspended.

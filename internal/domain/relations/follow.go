@@ -174,7 +174,10 @@ func (s *Service) dropFollow(ctx context.Context, tx *db.Tx, by, target accounts
 	f, err = scanFollow(tx.QueryRow(ctx, "DELETE FROM follows"+where, by, target))
 	if err == nil {
 		s.changed(tx, by, target)
-		if _, err := tx.Exec(ctx, "DELETE FROM list_accounts WHERE owner_id = $1 AND account_id = $2", by, target); err != nil {
+		if err := tx.Do(ctx, "taking somebody off lists", "DELETE FROM list_accounts WHERE owner_id = $1 AND account_id = $2", by, target); err != nil {
+			return f, false, err
+		}
+		if err := tx.Do(ctx, "taking an endorsement back", "DELETE FROM endorsements WHERE account_id = $1 AND target_account_id = $2", by, target); err != nil {
 			return f, false, err
 		}
 		return f, false, s.count(ctx, tx, by, target, -1)

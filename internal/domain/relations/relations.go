@@ -149,7 +149,7 @@ func (s *Service) Relationships(ctx context.Context, q db.Q, me accounts.ID, tar
   r.id IS NOT NULL, COALESCE(r.show_reblogs, FALSE), COALESCE(r.notify, FALSE), COALESCE(r.languages, '[]'),
   EXISTS (SELECT 1 FROM follow_requests b WHERE b.account_id = a.id AND b.target_account_id = $1),
   a.domain <> '' AND EXISTS (SELECT 1 FROM account_domain_blocks d WHERE d.account_id = $1 AND d.domain = a.domain),
-  COALESCE(n.comment, '')
+  COALESCE(n.comment, ''), EXISTS (SELECT 1 FROM endorsements e WHERE e.account_id = $1 AND e.target_account_id = a.id)
 FROM accounts a
 LEFT JOIN follows f ON f.account_id = $1 AND f.target_account_id = a.id
 LEFT JOIN follow_requests r ON r.account_id = $1 AND r.target_account_id = a.id
@@ -179,7 +179,7 @@ func scanRelationship(row db.Row) (Relationship, error) {
 	var reqReblogs, reqNotify bool
 	var expires int64
 	err := row.Scan(&r.ID, &r.Following, &r.ShowingReblogs, &r.Notifying, &langs, &r.FollowedBy, &r.Blocking, &r.BlockedBy,
-		&r.Muting, &r.MutingNotifications, &expires, &r.Requested, &reqReblogs, &reqNotify, &reqLangs, &r.RequestedBy, &r.DomainBlocking, &r.Note)
+		&r.Muting, &r.MutingNotifications, &expires, &r.Requested, &reqReblogs, &reqNotify, &reqLangs, &r.RequestedBy, &r.DomainBlocking, &r.Note, &r.Endorsed)
 	if err != nil {
 		return r, err
 	}

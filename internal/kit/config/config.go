@@ -63,6 +63,11 @@ type Config struct {
 	KeepOpen       string   `name:"disable-automatic-switching-to-approved-registrations" env:"DISABLE_AUTOMATIC_SWITCHING_TO_APPROVED_REGISTRATIONS" group:"Safety" enum:",true,false" default:"" placeholder:"BOOL" help:"true leaves open sign-ups open when no moderator was there for a week. Otherwise they then wait for approval."`
 	LogLevel       string   `name:"log-level" env:"GOMPH_LOG_LEVEL,RAILS_LOG_LEVEL" group:"Safety" default:"warn" placeholder:"LEVEL" help:"debug, info, warn or error."`
 
+	TranslateURL string `name:"libre-translate-endpoint" env:"LIBRE_TRANSLATE_ENDPOINT" group:"Translation" placeholder:"URL" help:"A LibreTranslate server, which may be on a private address."`
+	TranslateKey string `name:"libre-translate-api-key" env:"LIBRE_TRANSLATE_API_KEY" group:"Translation" secret:"" placeholder:"KEY" help:"Its key, if it wants one."`
+	DeepLKey     string `name:"deepl-api-key" env:"DEEPL_API_KEY" group:"Translation" secret:"" placeholder:"KEY" help:"Translates by DeepL instead."`
+	DeepLPlan    string `name:"deepl-plan" env:"DEEPL_PLAN" group:"Translation" enum:",free,pro" default:"" placeholder:"PLAN" help:"free or pro. Default: free."`
+
 	SMTPServer   string `name:"smtp-server" env:"SMTP_SERVER" group:"Mail" placeholder:"HOST" help:"The mail server. Empty: mails are written to GOMPH_DATA/mails, and new accounts need no confirmation."`
 	SMTPPort     int    `name:"smtp-port" env:"SMTP_PORT" group:"Mail" default:"587" placeholder:"PORT" help:"Its port."`
 	SMTPLogin    string `name:"smtp-login" env:"SMTP_LOGIN" group:"Mail" placeholder:"NAME" help:"Who signs in to it."`

@@ -1,10 +1,32 @@
 package text
 
-import "strings"
+import (
+	"strings"
+
+	"golang.org/x/text/language"
+	"golang.org/x/text/language/display"
+)
 
 // ValidLanguage reports whether code is a language that posts can be in: Mastodon's list, most of ISO 639-1, some of 639-3.
 func ValidLanguage(code string) bool {
 	return code != "" && !strings.ContainsAny(code, " \n") && strings.Contains(languages, " "+code+" ")
+}
+
+// Language is a language that posts can be in: its code, and its name in English.
+type Language struct{ Code, Name string }
+
+// Languages lists the languages of ValidLanguage, by code.
+func Languages() []Language {
+	names := display.English.Languages()
+	var out []Language
+	for _, code := range strings.Fields(languages) {
+		l := Language{code, names.Name(language.Make(code))}
+		if l.Name == "" {
+			l.Name = code
+		}
+		out = append(out, l)
+	}
+	return out
 }
 
 const languages = " aa ab ae af ak am an ar as ast av ay az ba be bg bh bi bm bn bo br bs ca ce ch chr ckb co cnr cr cs csb cu cv cy " +

@@ -101,7 +101,7 @@ func (a *API) configuration(i settings.Instance) entity.Configuration {
 		Statuses: statusLimits(), MediaAttachments: mediaLimits(), Polls: pollLimits(),
 		TimelinesAccess: entity.TimelinesAccess{LiveFeeds: everybody, HashtagFeeds: everybody, TrendingLinkFeeds: everybody},
 	}
-	c.Vapid.PublicKey = a.VAPIDKey
+	c.Vapid.PublicKey, c.Translation.Enabled = a.VAPIDKey, a.Translator != nil
 	c.MediaAttachments.DescriptionLimit = media.MaxDescription
 	c.URLs.Streaming, c.URLs.About = a.Site.Streaming(), a.Site.URL("/about")
 	if i.StatusPageURL != "" {

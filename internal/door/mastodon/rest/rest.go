@@ -20,11 +20,13 @@ import (
 	"github.com/gomph/gomph/internal/door/mastodon/api"
 	"github.com/gomph/gomph/internal/door/mastodon/entity"
 	"github.com/gomph/gomph/internal/kit/blob"
+	"github.com/gomph/gomph/internal/kit/cache"
 	"github.com/gomph/gomph/internal/kit/clock"
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/errs"
 	"github.com/gomph/gomph/internal/kit/httpio"
 	"github.com/gomph/gomph/internal/kit/picture"
+	"github.com/gomph/gomph/internal/kit/translate"
 )
 
 // Finder asks other servers for what an address or a handle names. It may take as long as a network does.
@@ -55,6 +57,9 @@ type Deps struct {
 	Finder Finder
 	// VAPIDKey is the public key by which push services know this server.
 	VAPIDKey string
+	// Translator is nil where nothing is translated; Cache keeps what was.
+	Translator *translate.Translator
+	Cache      cache.Cache
 	// Version is this program's, as in "1.2.3".
 	Version string
 }

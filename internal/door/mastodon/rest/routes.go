@@ -21,6 +21,8 @@ const shared = 3 * time.Minute
 
 // deprecatedIn is when Mastodon released the version that made something old.
 var (
+	deprecatedIn3_4 = time.Date(2021, 5, 16, 0, 0, 0, 0, time.UTC)
+	deprecatedIn3_5 = time.Date(2022, 3, 30, 0, 0, 0, 0, time.UTC)
 	deprecatedIn4_0 = time.Date(2022, 11, 14, 0, 0, 0, 0, time.UTC)
 )
 
@@ -28,7 +30,7 @@ var (
 // test compares them. An endpoint that is not here answers 404.
 func (a *API) Routes() []api.Route {
 	var all []api.Route
-	for _, part := range [][]api.Route{a.accountRoutes(), a.profileRoutes(), a.featuredRoutes(), a.statusRoutes(), a.scheduledRoutes(), a.timelineRoutes(), a.noticeRoutes(), a.pushRoutes(), a.tagRoutes(), a.listRoutes(), a.filterRoutes(), a.instanceRoutes(), a.moderationRoutes()} {
+	for _, part := range [][]api.Route{a.accountRoutes(), a.profileRoutes(), a.featuredRoutes(), a.statusRoutes(), a.scheduledRoutes(), a.timelineRoutes(), a.noticeRoutes(), a.pushRoutes(), a.tagRoutes(), a.peopleRoutes(), a.translationRoutes(), a.listRoutes(), a.filterRoutes(), a.instanceRoutes(), a.moderationRoutes()} {
 		all = append(all, part...)
 	}
 	return all
