@@ -41,7 +41,13 @@ check: web test-deps ## everything that CI runs, in its order: format, linters, 
 	@$(if $(wildcard internal/app),$(STEP) 'generated docs are fresh' go test ./internal/app/... -run Docs)
 	@$(STEP) 'tests, with the race detector' go test -race $(TESTFLAGS) $$(go list ./... | grep -v /test/)
 	@$(STEP) 'any order of arrival, thousands of them' go test $(TESTFLAGS) ./internal/door/activitypub -run TestOrderDoesNotMatter
+	@$(STEP) 'fuzzing, two seconds each' scripts/fuzz 2s plain
 	@$(STEP) 'end-to-end tests' go test -count=1 $(TESTFLAGS) ./test/...
+
+FUZZTIME ?= 10m
+
+fuzz: ## run every fuzz target for FUZZTIME (10m), one after another
+	scripts/fuzz $(FUZZTIME)
 
 bench: $(if $(WEB),web) ## measure speed and memory of the real program; docs/benchmarks.md keeps the numbers
 	go run ./test/bench -engine both -write
@@ -56,7 +62,7 @@ release: $(if $(WEB),web) ## build static binaries for Linux, amd64 and arm64, i
 
 web: $(if $(WEB),$(WEBBUILT)) ## build the client into web/dist, where Go embeds it
 
-docs: ## write the docs that list things (routes, settings, events, metrics) anew
+docs: ## write the docs that list things (routes, settings, events, metrics, attacks) anew
 	go test ./internal/app/... -run Docs -update
 
 test-deps: test/browser/node_modules/.package-lock.json test/clients/node_modules/.package-lock.json test/peers/node_modules/.package-lock.json # what others wrote, for the end-to-end tests
@@ -71,4 +77,4 @@ $(WEBBUILT): $(WEBFILES) web/node_modules/.package-lock.json
 	cd $* && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-.PHONY: help run dev test check bench build release web docs test-deps
+.PHONY: help run dev test check fuzz bench build release web docs test-deps

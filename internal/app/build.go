@@ -2,7 +2,9 @@ package app
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -65,6 +67,25 @@ func checkSeveral(c *config.Config, o Options) error {
 	return nil
 }
 
+// authorities are whom outgoing requests trust: the system's, and those in a file of certificates; nil is the system's alone.
+func authorities(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("GOMPH_CA_FILE: %w", err)
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool()
+	}
+	if !roots.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("GOMPH_CA_FILE: %s holds no certificate in PEM", file)
+	}
+	return roots, nil
+}
+
 func (a *App) build() error {
 	c := a.Config
 	a.Site = settings.Site{LocalDomain: c.LocalDomain, WebDomain: c.WebDomain, HTTPS: c.HTTPS(), StreamingURL: strings.TrimSuffix(c.StreamingBase, "/")}
@@ -73,8 +94,12 @@ func (a *App) build() error {
 	if err != nil {
 		return err
 	}
+	roots, err := authorities(c.CAFile)
+	if err != nil {
+		return err
+	}
 	client := fetch.New(fetch.Options{
-		AllowPrivate: private, AllowHTTP: !c.HTTPS(), Clock: a.Clock,
+		RootCAs: roots, AllowPrivate: private, AllowHTTP: !c.HTTPS(), Clock: a.Clock,
 		UserAgent: fmt.Sprintf("Gomph/%s (+%s/)", config.Version, a.Site.Base()),
 	})
 	a.fetch = client

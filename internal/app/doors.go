@@ -74,7 +74,7 @@ func (a *App) buildDoors() error {
 	})
 	d.push = push.New(push.Deps{DB: a.DB, Clock: a.Clock, Site: a.Site, Accounts: a.Accounts, Access: a.Access, Statuses: a.Statuses, Notifications: a.Notifications,
 		Fetch: a.fetch, Key: key, Asset: d.render.Asset})
-	d.api = api.Deps{Auth: a.Access, Log: a.Log, ClientAddr: addr, Metrics: a.Metrics}
+	d.api = api.Deps{Auth: a.Access, Log: a.Log, ClientAddr: addr, Metrics: a.Metrics, Closed: a.Config.ClosedAPI == "true", Limited: a.Config.Limited()}
 	if a.Config.RateLimits != "off" {
 		failures := a.Metrics.Counter("limit_store_failures_total", "How often the shared counters of rate limits did not answer.")
 		d.api.Limiter = limit.New(a.Cache, a.Clock, func(error) { failures.Inc() })

@@ -74,6 +74,22 @@ func Env(name, value string) Option {
 	return func(s *Server) { s.env = append(s.env, name+"="+value) } // the last of two values of one name holds
 }
 
+// TLS lets a server of layout One answer by https, with a certificate of an authority of the test's own, which it trusts itself. It returns the
+// authority's certificate too, for others who must trust it.
+func TLS(t testing.TB) (option Option, authority, folder string) {
+	t.Helper()
+	folder = t.TempDir()
+	services.NewAuthority(t, folder, "ca").Issue(t, "server", "127.0.0.1")
+	authority = filepath.Join(folder, "ca.pem")
+	return func(s *Server) {
+		s.URL = "https://" + s.Domain
+		s.env = append(s.env, "LOCAL_HTTPS=true", "GOMPH_CA_FILE="+authority, "GOMPH_TLS_CERT="+filepath.Join(folder, "server.pem"), "GOMPH_TLS_KEY="+filepath.Join(folder, "server.key.pem"))
+		for _, p := range s.parts {
+			p.scheme = "https"
+		}
+	}, authority, folder
+}
+
 // Start runs a server until the test ends, and returns when it is ready. Its logs are shown when the test fails.
 func Start(t testing.TB, layout Layout, options ...Option) *Server {
 	t.Helper()
@@ -127,7 +143,7 @@ func (s *Server) five() {
 // add lays out one process; port 0 means that it has no public pages.
 func (s *Server) add(name string, port int, command ...string) {
 	s.t.Helper()
-	p := &part{name: name, command: command, port: port, metrics: services.FreePort(s.t), log: filepath.Join(s.t.TempDir(), name+".log")}
+	p := &part{name: name, scheme: "http", command: command, port: port, metrics: services.FreePort(s.t), log: filepath.Join(s.t.TempDir(), name+".log")}
 	s.parts = append(s.parts, p)
 }
 

@@ -3,10 +3,12 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestBadInput asks the API for what it must refuse, clearly and without changing anything.
@@ -228,6 +230,7 @@ func guarded(t *testing.T, s *Server) {
 }
 
 // rawRequests speaks to the socket itself.
+// rawRequests writes to the socket what no client writes; what is ambiguous is refused, and the connection with it (INB-08).
 func rawRequests(t *testing.T, s *Server) {
 	for name, text := range map[string]string{
 		"no HTTP":               "hello\r\n\r\n",
@@ -251,7 +254,38 @@ func rawRequests(t *testing.T, s *Server) {
 		}
 		_ = conn.Close()
 	}
+	smuggling(t, s)
 	if got := s.Do(http.MethodPatch, Home, "", nil); got.Status != 404 && got.Status != 405 {
 		t.Errorf("a method that is not there: %d", got.Status)
+	}
+}
+
+// smuggling hides a second request in one whose length can be read in two ways. It is never answered (INB-08).
+func smuggling(t *testing.T, s *Server) {
+	const hidden = "GET /health HTTP/1.1\r\nHost: hidden\r\nConnection: close\r\n\r\n"
+	head := "POST /api/v1/apps HTTP/1.1\r\nHost: " + s.Domain + "\r\n"
+	for name, text := range map[string]string{
+		"length and chunks":         head + fmt.Sprintf("Content-Length: %d\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", len(hidden)+5) + hidden,
+		"chunks of no kind":         head + "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n" + hidden,
+		"chunks twice":              head + "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n" + hidden,
+		"two lengths":               head + fmt.Sprintf("Content-Length: 0\r\nContent-Length: %d\r\n\r\n", len(hidden)) + hidden,
+		"a length with a sign":      head + "Content-Length: +0\r\n\r\n" + hidden,
+		"a space before the colon":  head + "Content-Length : 0\r\n\r\n" + hidden,
+		"a chunk size of no kind":   head + "Transfer-Encoding: chunked\r\n\r\n0x0\r\n\r\n" + hidden,
+		"a header without a name":   head + ": x\r\n\r\n" + hidden,
+		"two hosts":                 head + "Host: other.example\r\n\r\n" + hidden,
+		"a carriage return in them": head + "X: a\rContent-Length: 0\r\n\r\n" + hidden,
+	} {
+		conn, err := net.Dial("tcp", s.Domain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.SetDeadline(time.Now().Add(patience))
+		_, _ = conn.Write([]byte(text)) // the server may hang up before the end
+		answer, _ := io.ReadAll(io.LimitReader(conn, 1<<20))
+		if got := string(answer); strings.Count(got, "HTTP/1.1 ") > 1 || strings.Contains(got, "HTTP/1.1 200") {
+			t.Errorf("%s: answered %s", name, shorten(answer))
+		}
+		_ = conn.Close()
 	}
 }

@@ -338,7 +338,7 @@ func honest(t *testing.T, h hostile) {
 	})
 }
 
-// TestPrivateAddresses asks a server that may not reach private addresses to fetch from them.
+// TestPrivateAddresses asks a server that may not reach private addresses to fetch from them, by what people type and what servers send (SSRF-08).
 func TestPrivateAddresses(t *testing.T) {
 	t.Parallel()
 	s := Start(t, One, Env("ALLOWED_PRIVATE_ADDRESSES", "127.0.0.2/32"))

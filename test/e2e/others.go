@@ -186,6 +186,22 @@ func (p *Peer) Wait(kind string, fits func(Seen) bool) Seen {
 	return found
 }
 
+// Request is one that reached a peer: Signature is rfc9421, cavage or empty.
+type Request struct {
+	Method, Path, Signature string
+	Status                  int
+}
+
+// Requests returns every request that came so far.
+func (p *Peer) Requests() []Request {
+	p.t.Helper()
+	var list []Request
+	if err := p.ask(http.MethodGet, "/requests", nil, &list); err != nil {
+		p.t.Fatalf("peer: %v", err)
+	}
+	return list
+}
+
 // State is what a peer knows about itself.
 type State struct {
 	Followers []string

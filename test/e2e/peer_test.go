@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -29,6 +30,37 @@ func TestPeer(t *testing.T) {
 		step("collections", collections)
 		step("unfollow and block", leavesPeer)
 	})
+}
+
+// TestPeerOverTLS federates by https, with certificates of a private authority, with a server that takes and makes signatures by RFC 9421 alone.
+func TestPeerOverTLS(t *testing.T) {
+	t.Parallel()
+	option, authority, folder := TLS(t)
+	s := Start(t, One, option)
+	peer := StartPeer(t, "zoe", "NODE_EXTRA_CA_CERTS="+authority, "CERT="+filepath.Join(folder, "server.pem"), "KEY="+filepath.Join(folder, "server.key.pem"), "SIGN=rfc9421", "ONLY=rfc9421")
+	if !strings.HasPrefix(peer.Actor, "https://") {
+		t.Fatalf("the peer is %s", peer.Actor)
+	}
+	ann, bob := s.Person("ann"), s.Person("bob")
+	f := fediverse{s: s, peer: peer, ann: ann, bob: bob, zoe: ann.Find(peer.Handle), actor: s.URL + "/users/ann"}
+	step := func(name string, part func(t *testing.T, f fediverse)) {
+		Step(t, name, func(t *testing.T) { part(t, f) }, s, peer)
+	}
+	step("a handle and an address resolve", resolves)
+	step("follow both ways", followsPeer)
+	step("our posts arrive there", postsToPeer)
+	step("theirs arrive here", postsFromPeer)
+	step("likes and boosts", likesAndBoosts)
+	step("unfollow and block", leavesPeer)
+	taken := map[string]int{}
+	for _, r := range peer.Requests() {
+		if r.Method == "POST" && r.Status < 300 {
+			taken[r.Signature]++
+		}
+	}
+	if taken["rfc9421"] == 0 || len(taken) != 1 {
+		t.Errorf("the peer took %v", taken)
+	}
 }
 
 // fediverse is a server, a peer and their people.

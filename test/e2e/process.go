@@ -75,6 +75,7 @@ type part struct {
 	name    string
 	command []string
 	port    int // 0: no public pages
+	scheme  string
 	metrics int
 	log     string
 
@@ -153,7 +154,7 @@ func (p *part) ready() error {
 	case p.name == "streaming":
 		address = "http://127.0.0.1:" + strconv.Itoa(p.port) + "/api/v1/streaming/health"
 	case p.port != 0:
-		address = "http://127.0.0.1:" + strconv.Itoa(p.port) + "/health/ready"
+		address = p.scheme + "://127.0.0.1:" + strconv.Itoa(p.port) + "/health/ready"
 	}
 	answer, err := http.Get(address)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestRelations lets people follow, block, mute and filter each other, and keep what is their own.
+// TestRelations lets people follow, block, mute and filter each other, and keep what is their own; feeds let go of what one no longer wants (VIS-07).
 func TestRelations(t *testing.T) {
 	t.Parallel()
 	Each(t, func(t *testing.T, s *Server) {

@@ -58,10 +58,13 @@ func TestSignUpOpen(t *testing.T) {
 	})
 }
 
+// TestSignUpRefuses: also names that are reserved, differ in case alone, or belonged to an account that is gone (IDN-07).
 func TestSignUpRefuses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, dbtest.SQLite(t))
 	w.signUp("taken")
+	gone := w.Account("gone")
+	w.ok(w.Accounts.Remove(w.ctx, gone.ID))
 	w.seen()
 	w.ok(w.settings.Set(w.ctx, "min_age", "16"))
 	grown := w.World.Clock.Now().AddDate(-16, 0, 0)
@@ -79,6 +82,9 @@ func TestSignUpRefuses(t *testing.T) {
 	}{
 		"name taken":           {name("taken"), `{"username":"ERR_TAKEN"}`},
 		"name in capitals":     {name("TAKEN"), `{"username":"ERR_TAKEN"}`},
+		"name of one who left": {name("Gone"), `{"username":"ERR_TAKEN"}`},
+		"name of a folder":     {name(".well-known"), `{"username":"ERR_INVALID"}`},
+		"name of support":      {name("support"), `{"username":"ERR_RESERVED"}`},
 		"no name":              {name(""), `{"username":"ERR_BLANK"}`},
 		"long name":            {name(strings.Repeat("a", 31)), `{"username":"ERR_TOO_LONG"}`},
 		"name beyond ASCII":    {name("cárol"), `{"username":"ERR_INVALID"}`},
@@ -110,7 +116,7 @@ func TestSignUpRefuses(t *testing.T) {
 		t.Errorf("refused sign-ups emitted %v", got)
 	}
 	n, err := db.Value[int](w.ctx, w.World.DB, "SELECT COUNT(*) FROM accounts")
-	if err != nil || n != 1 {
+	if err != nil || n != 2 {
 		t.Errorf("%d accounts, %v", n, err)
 	}
 }

@@ -78,6 +78,7 @@ func visibility(v statuses.Visibility) func(*statuses.Draft) {
 
 var page = db.Page{Limit: 20}
 
+// TestPublicTimelines: what is not public, was deleted, or is by those one hides is neither in them nor under a tag (VIS-03).
 func TestPublicTimelines(t *testing.T) {
 	t.Parallel()
 	onBoard(t, func(b *board) {

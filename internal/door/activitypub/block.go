@@ -15,7 +15,7 @@ func (s *Server) performBlock(ctx context.Context, a activity) error {
 	if err != nil {
 		return err
 	}
-	if a.ID != "" && s.marked(ctx, "undone", a.ID) {
+	if s.undone(ctx, a) {
 		return nil
 	}
 	return s.Relations.Block(ctx, a.by, target, a.ID)

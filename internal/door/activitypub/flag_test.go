@@ -55,7 +55,7 @@ func (s *scene) auz14() {
 	}
 }
 
-// TestReportsAreForwarded sends a report to the target's server, in the name of ours.
+// TestReportsAreForwarded sends a report to the target's server, in the name of ours and of nobody here (MOD-05).
 func TestReportsAreForwarded(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {

@@ -20,7 +20,7 @@ func (s *Server) performFollow(ctx context.Context, a activity) error {
 	if target.Username == accounts.InstanceActor {
 		return s.followedByRelay(ctx, a, target)
 	}
-	if a.ID != "" && s.marked(ctx, "undone", a.ID) {
+	if s.undone(ctx, a) {
 		return nil
 	}
 	err = s.Relations.Follow(ctx, a.by, target, relations.FollowOptions{URI: a.ID})

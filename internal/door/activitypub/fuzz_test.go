@@ -8,6 +8,7 @@ import (
 
 	"github.com/gomph/gomph/internal/door/activitypub"
 	"github.com/gomph/gomph/internal/kit/ap"
+	"github.com/gomph/gomph/internal/kit/fetch/weburl"
 	"github.com/gomph/gomph/internal/testkit/dbtest"
 )
 
@@ -66,7 +67,7 @@ func FuzzCollections(f *testing.F) {
 				t.Errorf("%d items", len(items))
 			}
 			for _, item := range items {
-				if item.ID != "" && !strings.HasPrefix(item.ID, "http") {
+				if item.ID != "" && !weburl.Valid(item.ID) {
 					t.Errorf("the id %q is no address", item.ID)
 				}
 			}

@@ -118,8 +118,14 @@ func (s *Server) take(w http.ResponseWriter, req *http.Request, kind *string) er
 		return err
 	}
 	in := Received{ActorID: by.id, Body: string(body), Key: activityKey(o, actor, body), Host: ap.HostOf(actor)}
+	// What a profile shows first changes to and fro, and nothing in it says when: whoever kept such a document, and brings it again after
+	// what followed it, is not listened to (LDS-04).
+	pins := carriesSignature(o) && o.Is("Add", "Remove")
 	if signer != by {
 		in.Via = signer.id
+		if pins && s.marked(ctx, "pinning", in.Key) {
+			return nil
+		}
 	}
 	todo := append(s.followersToCompare(ctx, req.Header, signer), in)
 	err = s.DB.Write(ctx, func(tx *db.Tx) error { return s.Jobs.Emit(ctx, tx, todo...) })
@@ -127,6 +133,9 @@ func (s *Server) take(w http.ResponseWriter, req *http.Request, kind *string) er
 		return fmt.Errorf("queueing an activity: %w", err)
 	}
 	s.mark(ctx, "signature", seen, httpsig.Window+httpsig.Skew)
+	if pins {
+		s.mark(ctx, "pinning", in.Key, forwardAge+forwardSkew)
+	}
 	return nil
 }
 

@@ -80,6 +80,10 @@ func (s *Server) send(ctx context.Context, d Delivery, host string, probe bool) 
 	if err != nil {
 		return dropped(err)
 	}
+	if from.Suspended() && !d.evenGone() {
+		s.delivered.Inc("withdrawn", "")
+		return nil
+	}
 	body, err := s.sealed(ctx, d, from)
 	if err != nil {
 		return err
@@ -109,6 +113,18 @@ func (s *Server) send(ctx context.Context, d Delivery, host string, probe bool) 
 		return err // we were stopped; that says nothing about the host
 	}
 	return s.pushed(ctx, host, err, probe, hurried && err != nil)
+}
+
+// evenGone reports whether a delivery is still sent when its account was shut out after it was written (MOD-04): what takes something
+// back, what is said about the account itself, and what is only passed on.
+func (d Delivery) evenGone() bool {
+	switch d.Verb {
+	case "", "Delete", "Undo", "Reject":
+		return true
+	case "Update":
+		return !d.Post
+	}
+	return false
 }
 
 // claim takes the probe of a host. Whoever gets none waits for the one who did, unless the host is back by now.

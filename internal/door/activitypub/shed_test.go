@@ -14,7 +14,7 @@ import (
 )
 
 // A3: when far more comes in than can be performed, what strangers send comes again later; what somebody here waits for is taken, and nothing that
-// was accepted is refused.
+// was accepted is refused (INB-09; that a host holds a twentieth of the slots is tested in kit/jobs).
 func TestUnderPressureStrangersComeAgainLater(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)

@@ -78,7 +78,7 @@ func TestFollowersSynchronizationIsSaid(t *testing.T) {
 }
 
 // TestFollowersSynchronizationIsFollowed: a follow that the other server does not have ends here, one that it alone has is taken
-// back, and a request that it granted counts.
+// back, and a request that it granted counts. Lists elsewhere, in parts, or asked for again at once cut nothing (AUZ-15).
 func TestFollowersSynchronizationIsFollowed(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)

@@ -3,6 +3,7 @@ package activitypub
 import (
 	"context"
 
+	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/kit/ap"
 	"github.com/gomph/gomph/internal/kit/errs"
 )
@@ -35,6 +36,15 @@ func (s *Server) performUndo(ctx context.Context, a activity) error {
 	return nil
 }
 
+// markUndone remembers that somebody took back an act of their own. Another of the same host takes back nothing by it (AUZ-04).
+func (s *Server) markUndone(ctx context.Context, by *accounts.Account, id string) {
+	s.mark(ctx, "undone", by.URI+" "+id, undoneAge)
+}
+
+func (s *Server) undone(ctx context.Context, a activity) bool {
+	return a.ID != "" && s.marked(ctx, "undone", a.by.URI+" "+a.ID)
+}
+
 // undoByID takes back what is known by its id alone: a follow, a block, a like, a reaction, or else a boost.
 func (s *Server) undoByID(ctx context.Context, a activity, id string) error {
 	if id == "" {
@@ -56,7 +66,7 @@ func (s *Server) undoByID(ctx context.Context, a activity, id string) error {
 		if err != nil {
 			return err
 		}
-		s.mark(ctx, "undone", id, undoneAge)
+		s.markUndone(ctx, a.by, id)
 		return s.Relations.Unblock(ctx, a.by, to)
 	} else if !errs.IsNotFound(err) {
 		return err
@@ -75,7 +85,7 @@ func (s *Server) undoByID(ctx context.Context, a activity, id string) error {
 	} else if !errs.IsNotFound(err) {
 		return err
 	}
-	s.mark(ctx, "undone", id, undoneAge)
+	s.markUndone(ctx, a.by, id)
 	return s.Statuses.ReceiveDelete(ctx, a.by, id)
 }
 
@@ -89,7 +99,7 @@ func (s *Server) undoFollow(ctx context.Context, a activity, follow *ap.Object) 
 		return err
 	}
 	if !is.Following && !is.Requested && follow.ID != "" {
-		s.mark(ctx, "undone", follow.ID, undoneAge)
+		s.markUndone(ctx, a.by, follow.ID)
 		return nil
 	}
 	return s.Relations.Unfollow(ctx, a.by, target)
@@ -132,7 +142,7 @@ func (s *Server) undoBlock(ctx context.Context, a activity, block *ap.Object) er
 		return err
 	}
 	if block.ID != "" {
-		s.mark(ctx, "undone", block.ID, undoneAge)
+		s.markUndone(ctx, a.by, block.ID)
 	}
 	return s.Relations.Unblock(ctx, a.by, target)
 }

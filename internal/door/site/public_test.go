@@ -14,6 +14,7 @@ import (
 	"github.com/gomph/gomph/internal/kit/db"
 )
 
+// TestPublicPagesShowOnlyWhatIsPublic: neither posts for some nor those of accounts that are shut out are on any page (VIS-11).
 func TestPublicPagesShowOnlyWhatIsPublic(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -63,6 +64,7 @@ func TestPublicPagesShowOnlyWhatIsPublic(t *testing.T) {
 	lacks(t, b.get("/", 200), "words for all")
 }
 
+// TestTextsAreNotMarkup: markup in names, fields and warnings is text (HTM-02), and emojis are put into texts alone (HTM-08).
 func TestTextsAreNotMarkup(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -72,6 +74,11 @@ func TestTextsAreNotMarkup(t *testing.T) {
 		Emojis: &[]accounts.Emoji{{Shortcode: "blob", URL: `https://x.example/"onload=alert(1)`}}})
 	w.ok(err)
 	w.Post(ann, evil, func(d *statuses.Draft) { d.SpoilerText = evil })
+	far := w.Remote("far", "far.example")
+	in := w.Receive(far, `<p><a href="https://x.example/:blob:" title=":blob:">:blob: here</a></p>`, func(in *statuses.Incoming) {
+		in.Emojis = []accounts.Emoji{{Shortcode: "blob", URL: `https://x.example/"onload=alert(1)`}}
+		in.InReplyTo = w.Post(ann, "asked")
+	})
 	w.ok(w.settings.Set(w.Ctx(), "site_title", "<script>x"))
 	w.ok(w.settings.Set(w.Ctx(), "site_extended_description", "<p onclick=x>About</p><script>alert(1)</script>"))
 	b := w.browser()
@@ -80,6 +87,9 @@ func TestTextsAreNotMarkup(t *testing.T) {
 		lacks(t, page, "<script>", "<img src=x", `"onload`, "onclick=x")
 	}
 	has(t, b.get("/@ann", 200), `alt=":blob:"`)
+	page := b.get(fmt.Sprintf("/@ann/%d", in.InReplyToID), 200)
+	has(t, page, `href="https://x.example/:blob:"`, `alt=":blob:"`)
+	lacks(t, page, `"onload`)
 }
 
 func TestPaging(t *testing.T) {

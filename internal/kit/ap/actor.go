@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/net/publicsuffix"
+
 	"github.com/gomph/gomph/internal/kit/errs"
 )
 
@@ -144,12 +146,18 @@ func (o *Object) fields() []Field {
 	return fields
 }
 
-// domains are host names that may name the actor as author of their pages.
+// isSuffix reports whether a host is one below which anybody may have a name, as co.uk, or none at all: nobody writes for all of those.
+func isSuffix(host string) bool {
+	suffix, _ := publicsuffix.PublicSuffix(host)
+	return suffix == host
+}
+
+// domains are host names that may name the actor as author of their pages: plain ones, that somebody can own (IDN-09).
 func (o *Object) domains() []string {
 	var list []string
 	for _, s := range o.Strings("attributionDomains") {
 		host := HostOf("https://" + s)
-		if host == "" || strings.ContainsAny(s, "/?#:") || slices.Contains(list, host) {
+		if host == "" || strings.ContainsAny(s, "/?#:@") || slices.Contains(list, host) || isSuffix(host) {
 			continue
 		}
 		if list = append(list, host); len(list) == maxDomains {

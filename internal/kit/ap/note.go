@@ -209,7 +209,7 @@ func (o *Object) Tags() []Tag {
 				continue
 			}
 		case "Hashtag":
-			if tag.Name == "" {
+			if tag.Name == "" || len(t.String("name")) > maxTagName { // half a hashtag is another one
 				continue
 			}
 		case "Emoji":

@@ -50,7 +50,7 @@ type Options struct {
 	AllowHTTP bool
 	// Lookup resolves names instead of the system; nil is the system. What it answers is checked like any address.
 	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
-	// RootCAs are trusted instead of the system's; nil is the system's.
+	// RootCAs are trusted; nil is the system's.
 	RootCAs *x509.CertPool
 }
 

@@ -19,6 +19,7 @@ func options() FormatOptions {
 	}
 }
 
+// TestFormat: what people write here is text, whatever it looks like (HTM-10).
 func TestFormat(t *testing.T) {
 	t.Parallel()
 	const alice = `<span class="h-card" translate="no"><a href="https://cb6e6126.ngrok.io/@alice" class="u-url mention">@<span>alice</span></a></span>`

@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
+// FuzzSanitize: what comes out is on the list, and nothing that an oracle would take away (HTM-01).
 func FuzzSanitize(f *testing.F) {
 	for _, s := range attacks() {
 		f.Add(s)
@@ -54,7 +55,7 @@ func FuzzFormat(f *testing.F) {
 	})
 }
 
-// TestHostileText runs what makes careless scanners take minutes.
+// TestHostileText runs what makes careless scanners take minutes (FET-08).
 func TestHostileText(t *testing.T) {
 	t.Parallel()
 	for _, unit := range hostileUnits() {

@@ -25,6 +25,7 @@ func TestUsernames(t *testing.T) {
 	}
 }
 
+// TestSanitizeName: nothing turns the direction of what follows, hides or towers (HTM-06).
 func TestSanitizeName(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
@@ -55,6 +56,7 @@ func TestNormalizeDomain(t *testing.T) {
 	for in, want := range map[string]string{
 		"Example.COM":    "example.com",
 		" example.com. ": "example.com",
+		"gооgle.com":     "xn--ggle-55da.com", // Cyrillic letters (HTM-06)
 		"例え.テスト":         "xn--r8jz45g.xn--zckzah",
 		"BÜCHER.example": "xn--bcher-kva.example",
 		"127.0.0.1:3000": "127.0.0.1:3000",

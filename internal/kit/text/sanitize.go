@@ -382,9 +382,6 @@ func visible(tag string) string {
 }
 
 func (a *anchor) honest() bool {
-	if class := a.attrs.get("class"); hasClass(class, "mention") || hasClass(class, "hashtag") {
-		return true
-	}
 	href := a.attrs.get("href")
 	_, rest, ok := strings.Cut(href, "://")
 	if !ok {

@@ -29,6 +29,7 @@ func TestSanitize(t *testing.T) {
 		{"leading blank", `<a href=" https://google.fr">Test</a>`, "Test"},
 		{"no host", `<a href="dweb:/a/foo">Test</a>`, `<a href="dweb:/a/foo"` + linkAttrs + `>Test</a>`},
 		{"rel and target", `<a rel="me opener" target="_top" href="https://a.org">x</a>`, `<a rel="nofollow noopener" href="https://a.org" target="_blank">x</a>`},
+		// HTM-07: only classes of the list stay.
 		{"classes", `<span class="h-card p-x mention evil u-url modal-root h">x</span><p class="quote-inline btn">y</p><b class=mention>z</b>`, `<span class="h-card p-x mention u-url">x</span><p class="quote-inline">y</p><b>z</b>`},
 		{"no class left", `<span class="x">y</span>`, `<span class="">y</span>`},
 		{"math", `<math><semantics><mrow><msup><mi>x</mi></msup></mrow><annotation encoding="application/x-tex">x^n+y</annotation></semantics></math>`, "$x^n+y$"},
@@ -100,6 +101,7 @@ func attacks() []string {
 	}
 }
 
+// TestSanitizeAttacks: mutations, foreign elements, coded schemes (HTM-01).
 func TestSanitizeAttacks(t *testing.T) {
 	t.Parallel()
 	for _, in := range attacks() {
@@ -186,6 +188,7 @@ func tokens(s string) string {
 	return b.String()
 }
 
+// TestSanitizeBounds reads a mebibyte of what multiplies work (FET-08).
 func TestSanitizeBounds(t *testing.T) {
 	t.Parallel()
 	const mib = 1 << 20

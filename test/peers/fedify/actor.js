@@ -91,7 +91,7 @@ export class Peer extends Acts {
   async resolve(target) {
     const ctx = this.context();
     const documentLoader = await ctx.getDocumentLoader({ identifier });
-    const { document } = await documentLoader((await webfinger(target)).href);
+    const { document } = await documentLoader((await webfinger(target, new URL(this.base).protocol)).href);
     return APObject.fromJsonLd(document, { documentLoader, contextLoader: ctx.contextLoader });
   }
 
@@ -107,12 +107,12 @@ export class Peer extends Acts {
   }
 }
 
-/** Turns a handle into an address. Fedify asks by https only, which a server on loopback does not have. */
-async function webfinger(target) {
+/** Turns a handle into an address. Fedify asks by https only, which few servers on loopback have. */
+async function webfinger(target, protocol) {
   const handle = /^@?([^@/]+)@([^@/]+)$/.exec(target);
   if (!handle) return new URL(target);
   const resource = encodeURIComponent(`acct:${handle[1]}@${handle[2]}`);
-  const response = await fetch(`http://${handle[2]}/.well-known/webfinger?resource=${resource}`, { headers: { Accept: 'application/jrd+json' } });
+  const response = await fetch(`${protocol}//${handle[2]}/.well-known/webfinger?resource=${resource}`, { headers: { Accept: 'application/jrd+json' } });
   if (!response.ok) throw new Error(`webfinger of ${target}: status ${response.status}`);
   const self = (await response.json()).links?.find((link) => link.rel === 'self' && /activity\+json|ld\+json/.test(link.type));
   if (!self) throw new Error(`webfinger of ${target} names no actor`);

@@ -58,6 +58,9 @@ type Route struct {
 	MaxFile int64
 	// Shared is for how long proxies may give everybody the answer that was given without a token; 0 for not at all.
 	Shared time.Duration
+	// Open says that an endpoint answers everybody even where the rest of the API does not (see Deps.Closed). About says so of one that
+	// tells what the server is, which a server that federates with few keeps to itself.
+	Open, About bool
 	// Deprecated is since when clients should use something else; it is told in a header.
 	Deprecated time.Time
 }
@@ -112,6 +115,18 @@ type Deps struct {
 	// ClientAddr is where a request came from, past the proxies that are trusted; nil for the connection's own.
 	ClientAddr func(*http.Request) netip.Addr
 	Metrics    *metric.Registry
+	// Closed asks for a login wherever none would be needed (Mastodon's DISALLOW_UNAUTHENTICATED_API_ACCESS); Limited says that the server
+	// federates with few, which implies it.
+	Closed, Limited bool
+}
+
+// closed reports whether an endpoint that needs no login asks for one all the same.
+func (d Deps) closed(r Route) bool {
+	switch {
+	case !d.Closed && !d.Limited, r.Open, r.Auth == App, r.Auth == User:
+		return false
+	}
+	return !r.About || d.Limited
 }
 
 // Mount puts a route table on a router, once, with the answers to all other addresses under /api.

@@ -209,3 +209,44 @@ func TestLimits(t *testing.T) {
 		t.Errorf("another network: %d", w.Code)
 	}
 }
+
+// TestClosedServers: where nobody may ask without a login, only what cannot have one answers (VIS-14).
+func TestClosedServers(t *testing.T) {
+	t.Parallel()
+	routes := []api.Route{
+		{Method: "GET", Pattern: "/api/v1/anyone", Auth: api.Optional, Shared: time.Minute, Handler: tell}, {Method: "GET", Pattern: "/api/v1/all", Handler: tell},
+		{Method: "GET", Pattern: "/api/v1/about", About: true, Handler: tell}, {Method: "POST", Pattern: "/api/v1/open", Open: true, Handler: tell}, {Method: "GET", Pattern: "/api/v1/app", Auth: api.App, Handler: tell},
+	}
+	for name, c := range map[string]struct {
+		deps api.Deps
+		want map[string]int
+	}{
+		"open":    {api.Deps{}, map[string]int{"/anyone": 200, "/all": 200, "/about": 200, "/open": 200}},
+		"closed":  {api.Deps{Closed: true}, map[string]int{"/anyone": 401, "/all": 401, "/about": 200, "/open": 200}},
+		"limited": {api.Deps{Limited: true}, map[string]int{"/anyone": 401, "/all": 401, "/about": 401, "/open": 200}},
+	} {
+		s := &setup{}
+		mux := chi.NewRouter()
+		c.deps.Auth = gate{}
+		api.Mount(mux, routes, c.deps)
+		s.Handler = mux
+		for at, want := range c.want {
+			method := "GET"
+			if at == "/open" {
+				method = "POST"
+			}
+			for bearer, code := range map[string]int{"": want, "Bearer app": want, "Bearer ann": 200} {
+				w := s.ask(method, "/api/v1"+at, "", "Authorization", bearer)
+				if w.Code != code {
+					t.Errorf("%s: %s for %q answers %d, not %d", name, at, bearer, w.Code, code)
+				}
+				if w.Code == 401 && (!strings.Contains(w.Body.String(), "This method requires an authenticated user") || strings.HasPrefix(w.Header().Get("Cache-Control"), "public")) {
+					t.Errorf("%s: %s says %s %s", name, at, w.Body, w.Header())
+				}
+			}
+		}
+		if w := s.ask("GET", "/api/v1/app", "", "Authorization", "Bearer app"); w.Code != 200 {
+			t.Errorf("%s: an application gets %d", name, w.Code)
+		}
+	}
+}

@@ -29,6 +29,10 @@ type server struct {
 
 // serve is what happens for a route: who asks, how often, with what, and only then the handler.
 func (s *server) serve(route Route) http.Handler {
+	closed := s.closed(route)
+	if closed {
+		route.Auth = Optional
+	}
 	return s.around(resource(route.Pattern), func(w http.ResponseWriter, hr *http.Request) error {
 		if !route.Deprecated.IsZero() {
 			w.Header().Set("Deprecation", "@"+strconv.FormatInt(route.Deprecated.Unix(), 10))
@@ -53,6 +57,9 @@ func (s *server) serve(route Route) http.Handler {
 		}
 		if err := allow(r, route); err != nil {
 			return err
+		}
+		if closed && r.User == nil {
+			return errs.New(errs.UnauthorizedKind, "This method requires an authenticated user")
 		}
 		if r.Params == nil {
 			if err := s.read(w, r, maxFile); err != nil {

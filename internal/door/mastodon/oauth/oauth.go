@@ -71,17 +71,17 @@ func (s *Server) Routes() []api.Route {
 	// The metadata changes with releases alone.
 	const metadataAge = time.Hour
 	return []api.Route{
-		{Method: http.MethodPost, Pattern: "/api/v1/apps", Limit: api.LimitApps, Handler: s.register},
+		{Method: http.MethodPost, Pattern: "/api/v1/apps", Open: true, Limit: api.LimitApps, Handler: s.register},
 		{Method: http.MethodGet, Pattern: "/api/v1/apps/verify_credentials", Auth: api.App, Handler: s.verifyApp},
 		{Method: http.MethodPost, Pattern: "/api/v1/accounts", Auth: api.App, Scopes: []string{"write:accounts"}, Limit: api.LimitSignUp, Handler: s.signUp},
 		{Method: http.MethodPost, Pattern: "/api/v1/emails/confirmations", Auth: api.App, Scopes: []string{"write:accounts"}, Limit: api.LimitSignUp, Handler: s.confirmAgain},
 		{Method: http.MethodGet, Pattern: "/api/v1/emails/check_confirmation", Auth: api.App, Scopes: []string{"read:accounts"}, Handler: s.checkConfirmation},
-		{Method: http.MethodPost, Pattern: "/oauth/token", Handler: s.token},
-		{Method: http.MethodPost, Pattern: "/oauth/revoke", Handler: s.revoke},
+		{Method: http.MethodPost, Pattern: "/oauth/token", Open: true, Handler: s.token},
+		{Method: http.MethodPost, Pattern: "/oauth/revoke", Open: true, Handler: s.revoke},
 		{Method: http.MethodGet, Pattern: "/oauth/token/info", Auth: api.App, Handler: s.tokenInfo},
 		{Method: http.MethodGet, Pattern: "/oauth/userinfo", Auth: api.User, Scopes: []string{"profile"}, Handler: s.userInfo},
 		{Method: http.MethodPost, Pattern: "/oauth/userinfo", Auth: api.User, Scopes: []string{"profile"}, Handler: s.userInfo},
-		{Method: http.MethodGet, Pattern: "/.well-known/oauth-authorization-server", Shared: metadataAge, Handler: s.metadata},
+		{Method: http.MethodGet, Pattern: "/.well-known/oauth-authorization-server", Open: true, Shared: metadataAge, Handler: s.metadata},
 	}
 }
 

@@ -363,6 +363,7 @@ func TestNotifications(t *testing.T) {
 	})
 }
 
+// TestSearch: only what was meant is found, posts by their address alone (VIS-03), and signs that mean something to a database mean nothing (INB-11).
 func TestSearch(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, base *db.DB) {
@@ -380,6 +381,15 @@ func TestSearch(t *testing.T) {
 		d.get("/api/v2/search", ann).want(400)
 		d.get("/api/v2/search?q=x&resolve=true", nobody).want(401)
 		d.get("/api/v2/search?q=x&offset=5", nobody).want(401)
+		d.Remote("axb", "far.example")
+		secret := d.Receive(eve, "<p>unheard words</p>", func(in *statuses.Incoming) { in.Visibility = statuses.Direct })
+		for _, q := range []string{"a_b", "%25", "%25%25", "_", "e%25e", "%5C", "%27%20OR%20%271%27=%271", "eve%27--", "a:*%20%26%20!b", "unheard", secret.URI} {
+			got := d.get("/api/v2/search?q="+q, ann)
+			if got.code != 200 || len(got.at("accounts").([]any))+len(got.at("statuses").([]any))+len(got.at("hashtags").([]any)) != 0 {
+				t.Errorf("%.40q finds %d %.300s", q, got.code, got.body)
+			}
+		}
+		d.get("/api/v2/search?q="+strings.Repeat("x", 10_000), ann).want(422)
 		if len(d.finder.asked) > 0 {
 			t.Errorf("asked elsewhere for %v without being told to", d.finder.asked)
 		}

@@ -131,13 +131,15 @@ func TestPictures(t *testing.T) {
 	})
 }
 
+// TestFilesThatAreNoPictures: nothing that could pass for a document or a page is stored, and what is stored is served as what it is (ORG-04).
 func TestFilesThatAreNoPictures(t *testing.T) {
 	t.Parallel()
 	d := open(t, dbtest.SQLite(t))
 	ann := d.person("ann")
 	cut := pngOf(50, 50)
 	for name, body := range map[string][]byte{
-		"svg": []byte(`<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>`), "html": []byte("<script>alert(1)</script>"), "nothing": {}, "mvg": []byte("push graphic-context"),
+		"svg": []byte(`<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>`), "html": []byte("<script>alert(1)</script>"),
+		"an activity": []byte(`{"@context":"https://www.w3.org/ns/activitystreams","type":"Create","actor":"https://local.example/users/ann","object":{"type":"Note"}}`), "nothing": {}, "mvg": []byte("push graphic-context"),
 		"a bomb": bomb(), "half a png": cut[:len(cut)/2], "only a jpeg's head": []byte("\xff\xd8\xff\xe1\xff\xff"), "gif without frames": []byte("GIF89a\x01\x00\x01\x00\x00\x00\x00;"),
 		"gif without end": append([]byte("GIF89a\xff\xff\xff\xff\x00\x00\x00"), bytes.Repeat([]byte("\x21\xff\x01a"), 9)...), "webp": []byte("RIFF\x00\x00\x00\x00WEBPVP8 "),
 		"many frames": gifOf(1001), "video": []byte("\x00\x00\x00\x18ftypmp42"),
@@ -152,6 +154,12 @@ func TestFilesThatAreNoPictures(t *testing.T) {
 			}
 		}
 	}
+	good := d.post("/api/v2/media", ann, upload{nil, map[string][]byte{"file": append(pngOf(3, 3), `{"type":"Create"}`...)}}).want(200)
+	asked := httptest.NewRequest("GET", strings.TrimPrefix(good.str("url"), "https://local.example"), nil)
+	asked.Header.Set("Accept", "application/activity+json")
+	if got := d.do(asked).want(200); got.header.Get("Content-Type") != "image/png" || got.header.Get("X-Content-Type-Options") != "nosniff" || bytes.Contains(got.body, []byte("Create")) {
+		t.Errorf("a file is served as %v", got.header)
+	}
 	d.post("/api/v2/media", ann, nil).says(422, "Validation failed: File can't be blank")
 	d.post("/api/v2/media", ann, upload{nil, map[string][]byte{"file": make([]byte, 21<<20)}}).want(413)
 	d.post("/api/v2/media", ann, upload{nil, map[string][]byte{"file": make([]byte, 17<<20)}}).want(422)
@@ -161,7 +169,7 @@ func TestFilesThatAreNoPictures(t *testing.T) {
 	}
 }
 
-// TestBodiesThatCannotBeRead sends every posting route what no client sends; nothing changes and nothing breaks.
+// TestBodiesThatCannotBeRead sends every posting route what no client sends; nothing changes and nothing breaks (INB-07, INB-11).
 func TestBodiesThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	d := open(t, dbtest.SQLite(t), func(*api.Deps) {})
@@ -184,6 +192,10 @@ func TestBodiesThatCannotBeRead(t *testing.T) {
 		"null in form":   {"a=%00", "application/x-www-form-urlencoded", 400},
 		"no boundary":    {"x", "multipart/form-data", 400},
 		"bad multipart":  {"x", "multipart/form-data; boundary=a", 400},
+		"many parts":     {strings.Repeat("--a\r\nContent-Disposition: form-data; name=\"x\"\r\n\r\ny\r\n", 5000) + "--a--", "multipart/form-data; boundary=a", 413},
+		"huge headers":   {"--a\r\nContent-Disposition: form-data; name=\"x\"\r\nX: " + strings.Repeat("h", 10<<20) + "\r\n\r\ny\r\n--a--", "multipart/form-data; boundary=a", 413},
+		"huge field":     {"--a\r\nContent-Disposition: form-data; name=\"status\"\r\n\r\n" + strings.Repeat("h", 2<<20) + "\r\n--a--", "multipart/form-data; boundary=a", 413},
+		"nested parts":   {strings.Repeat("--a\r\nContent-Type: multipart/mixed; boundary=a\r\n\r\n", 1000), "multipart/form-data; boundary=a", 400},
 		"nonsense type":  {"x", "a/b/c; ;", 400},
 		"not a form key": {"[]=1&]]=2&[=3", "application/x-www-form-urlencoded", 422},
 	} {

@@ -7,12 +7,14 @@ import (
 
 	"github.com/gomph/gomph/internal/domain/moderation"
 	"github.com/gomph/gomph/internal/domain/statuses"
+	"github.com/gomph/gomph/internal/door/mastodon/api"
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/ids"
 	"github.com/gomph/gomph/internal/kit/jobs"
 	"github.com/gomph/gomph/internal/testkit/dbtest"
 )
 
+// TestReports: what one does not see cannot be reported, and the route has a limit of its own (MOD-06).
 func TestReports(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, base *db.DB) {
@@ -43,5 +45,8 @@ func TestReports(t *testing.T) {
 		report(object{"account_id": of, "rule_ids": []string{"7"}}).says(422, "Validation failed: Rules does not reference valid rules")
 		report(object{"account_id": of, "comment": strings.Repeat("é", 1001)}).says(422, "Validation failed: Comment is too long (maximum is 1000 characters)")
 		report(object{"account_id": "7"}).says(404, "Record not found")
+		if !slices.ContainsFunc(d.routes, func(r api.Route) bool { return r.Pattern == "/api/v1/reports" && r.Limit != "" }) {
+			t.Error("reports have no limit")
+		}
 	})
 }

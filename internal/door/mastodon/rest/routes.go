@@ -193,7 +193,7 @@ func (a *API) filterRoutes() []api.Route {
 
 func (a *API) instanceRoutes() []api.Route {
 	public := func(pattern string, h api.Handler) api.Route {
-		return api.Route{Method: get, Pattern: pattern, Auth: api.None, Shared: shared, Handler: h}
+		return api.Route{Method: get, Pattern: pattern, Auth: api.None, Shared: shared, About: true, Handler: h}
 	}
 	old := public("/api/v1/instance", a.v1Instance)
 	old.Deprecated = deprecatedIn4_0
@@ -204,7 +204,7 @@ func (a *API) instanceRoutes() []api.Route {
 		public("/api/v1/instance/peers", a.peers),
 		public("/api/v1/instance/extended_description", a.extendedDescription),
 		public("/api/v1/instance/privacy_policy", a.privacyPolicy),
-		{Method: get, Pattern: "/api/v1/instance/domain_blocks", Auth: api.Optional, Shared: shared, Handler: a.domainBlocksHere},
-		public("/api/v1/custom_emojis", a.customEmojis),
+		{Method: get, Pattern: "/api/v1/instance/domain_blocks", Auth: api.Optional, Shared: shared, About: true, Handler: a.domainBlocksHere},
+		{Method: get, Pattern: "/api/v1/custom_emojis", Auth: api.None, Shared: shared, Handler: a.customEmojis},
 	}
 }
