@@ -34,7 +34,7 @@ func (b *base) serve(ctx context.Context, h http.Handler, drain func(context.Con
 		return fmt.Errorf("listening on %s: %w", b.Config.Address(), err)
 	}
 	srv := &http.Server{
-		Handler: h, ReadHeaderTimeout: headerLimit, ReadTimeout: bodyLimit, IdleTimeout: idleLimit, MaxHeaderBytes: maxHeader,
+		Handler: framed(h), ReadHeaderTimeout: headerLimit, ReadTimeout: bodyLimit, IdleTimeout: idleLimit, MaxHeaderBytes: maxHeader,
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 		TLSConfig:   &tls.Config{MinVersion: tls.VersionTLS12},
 	}
@@ -66,6 +66,17 @@ func (b *base) serve(ctx context.Context, h http.Handler, drain func(context.Con
 		err = srv.Close()
 	}
 	return err
+}
+
+// framed ends the connection after a request of HTTP/1 whose body came in chunks. If a length was given besides, it is gone by now, and a proxy
+// may have believed it: what follows could be a request that nobody sent (RFC 9112, section 6.3; INB-08).
+func framed(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor == 1 && len(r.TransferEncoding) > 0 {
+			w.Header().Set("Connection", "close")
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 // serveMetrics answers /metrics on an address of its own until ctx ends.

@@ -7,7 +7,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -123,5 +125,34 @@ func TestHTTP2Floods(t *testing.T) {
 	_, f := http2To(t, address)
 	if _, err := f.ReadFrame(); err != nil {
 		t.Errorf("the next connection is refused: %v", err)
+	}
+}
+
+// TestWhatFollowsAnAmbiguousBodyIsNotRead: a length beside chunks ends the connection, so that what is hidden behind is never a request (INB-08).
+func TestWhatFollowsAnAmbiguousBodyIsNotRead(t *testing.T) {
+	t.Parallel()
+	asked := make(chan string, 10)
+	srv := httptest.NewServer(framed(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r.URL.Path })))
+	defer srv.Close()
+	const hidden = "GET /hidden HTTP/1.1\r\nHost: us\r\nConnection: close\r\n\r\n"
+	for text, want := range map[string]int{
+		"POST /seen HTTP/1.1\r\nHost: us\r\nContent-Length: 90\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + hidden: 1,
+		"POST /seen HTTP/1.1\r\nHost: us\r\nContent-Length: 0\r\n\r\n" + hidden:                                         2,
+	} {
+		conn, err := net.Dial("tcp", srv.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(conn, text); err != nil {
+			t.Fatal(err)
+		}
+		answers, _ := io.ReadAll(conn)
+		if n := strings.Count(string(answers), "HTTP/1.1 "); n != want || len(asked) != want {
+			t.Errorf("%d answers to %d requests, want %d", n, len(asked), want)
+		}
+		for len(asked) > 0 {
+			<-asked
+		}
+		_ = conn.Close()
 	}
 }

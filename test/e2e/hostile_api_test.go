@@ -262,7 +262,7 @@ func rawRequests(t *testing.T, s *Server) {
 
 // smuggling hides a second request in one whose length can be read in two ways. It is never answered (INB-08).
 func smuggling(t *testing.T, s *Server) {
-	const hidden = "GET /health HTTP/1.1\r\nHost: hidden\r\n\r\n"
+	const hidden = "GET /health HTTP/1.1\r\nHost: hidden\r\nConnection: close\r\n\r\n"
 	head := "POST /api/v1/apps HTTP/1.1\r\nHost: " + s.Domain + "\r\n"
 	for name, text := range map[string]string{
 		"length and chunks":         head + fmt.Sprintf("Content-Length: %d\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", len(hidden)+5) + hidden,
@@ -270,7 +270,6 @@ func smuggling(t *testing.T, s *Server) {
 		"chunks twice":              head + "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n" + hidden,
 		"two lengths":               head + fmt.Sprintf("Content-Length: 0\r\nContent-Length: %d\r\n\r\n", len(hidden)) + hidden,
 		"a length with a sign":      head + "Content-Length: +0\r\n\r\n" + hidden,
-		"a folded header":           head + "X: a\r\n Content-Length: 0\r\n\r\n" + hidden,
 		"a space before the colon":  head + "Content-Length : 0\r\n\r\n" + hidden,
 		"a chunk size of no kind":   head + "Transfer-Encoding: chunked\r\n\r\n0x0\r\n\r\n" + hidden,
 		"a header without a name":   head + ": x\r\n\r\n" + hidden,

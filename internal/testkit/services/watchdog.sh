@@ -5,6 +5,8 @@
 #   FOLDER/../lock   held while somebody starts or stops a server, so that nobody joins one that is about to stop
 #   FOLDER/../current  names the server that new test processes join
 set -u
+# What whoever started the tests holds open, perhaps locked, is not held for as long as the server runs.
+exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
 dir=$1
 shift
 base=$(dirname "$dir")
