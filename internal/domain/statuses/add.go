@@ -134,7 +134,12 @@ func (s *Service) joinConversation(ctx context.Context, tx *db.Tx, a *addition) 
 	now := db.Ms(s.Clock.Now())
 	a.ConversationID = s.IDs.Next()
 	if a.conversationURI == "" {
-		return tx.Do(ctx, "beginning a conversation", "INSERT INTO conversations (id, created_at) VALUES ($1, $2)", a.ConversationID, now)
+		var root ID
+		var author accounts.ID
+		if a.Local {
+			root, author = a.ID, a.AccountID
+		}
+		return tx.Do(ctx, "beginning a conversation", "INSERT INTO conversations (id, parent_status_id, parent_account_id, created_at) VALUES ($1, $2, $3, $4)", a.ConversationID, root, author, now)
 	}
 	var err error
 	a.ConversationID, err = db.Value[int64](ctx, tx, `INSERT INTO conversations (id, uri, created_at) VALUES ($1, $2, $3)
@@ -202,15 +207,17 @@ type Incoming struct {
 	InReplyTo       *Status
 	InReplyToURI    string
 	ConversationURI string
-	Mentions        []Mention
-	Tags            []string
-	Emojis          []accounts.Emoji
-	Attachments     []media.Attachment
-	Poll            *Poll
-	PublishedAt     time.Time
-	EditedAt        time.Time
-	Quote           *IncomingQuote
-	QuotePolicy     QuotePolicy
+	// ConversationID is the thread that it belongs to, where that began here and the post that it answers is not known; 0 for none.
+	ConversationID int64
+	Mentions       []Mention
+	Tags           []string
+	Emojis         []accounts.Emoji
+	Attachments    []media.Attachment
+	Poll           *Poll
+	PublishedAt    time.Time
+	EditedAt       time.Time
+	Quote          *IncomingQuote
+	QuotePolicy    QuotePolicy
 	// Depth is how many answers or quotes were followed to it.
 	Depth int
 	// Quiet says that nobody here is to be told of it (see Posted).
@@ -225,7 +232,7 @@ func (s *Service) Receive(ctx context.Context, by *accounts.Account, in Incoming
 	st := s.incoming(by, in)
 	err := s.DB.Write(ctx, func(tx *db.Tx) error {
 		a := addition{Status: st, mentions: in.Mentions, tags: in.Tags, attachments: in.Attachments, pollState: in.Poll, conversationURI: in.ConversationURI, incoming: in.Quote, depth: in.Depth, quiet: in.Quiet, old: in.Old}
-		if in.InReplyTo != nil {
+		if a.conversation = in.ConversationID; in.InReplyTo != nil {
 			a.conversation = in.InReplyTo.ConversationID
 		}
 		ok, err := s.add(ctx, tx, a)

@@ -107,11 +107,6 @@ func (s *Service) Tombstoned(ctx context.Context, q db.Q, uri string, author acc
 	return db.Exists(ctx, q, "SELECT 1 FROM tombstones WHERE uri = $1 AND (CAST($2 AS BIGINT) = 0 OR account_id = $2)", uri, author)
 }
 
-// ConversationURI is the name of a thread that began on another server, empty for one that began here.
-func (s *Service) ConversationURI(ctx context.Context, q db.Q, id int64) (string, error) {
-	return db.Value[string](ctx, q, "SELECT uri FROM conversations WHERE id = $1", id)
-}
-
 // Boosters lists who boosted a post, whether or not the boosts went with it since; at most limit.
 func (s *Service) Boosters(ctx context.Context, q db.Q, id ID, limit int) ([]accounts.ID, error) {
 	return db.Column[accounts.ID](ctx, q, "SELECT account_id FROM statuses WHERE reblog_of_id = $1 AND reblog_of_id <> 0 ORDER BY id LIMIT $2", id, limit)

@@ -98,6 +98,7 @@ func (s *Server) Mount(r chi.Router) {
 		"/users/{name}/outbox": s.getOutbox, "/users/{name}/followers": s.getFollowers, "/users/{name}/following": s.getFollowing,
 		"/users/{name}/followers_synchronization": s.getFollowersSync,
 		"/users/{name}/collections/featured":      s.getFeatured, "/users/{name}/collections/tags": s.getFeaturedTags,
+		"/contexts/{id}": s.getContext, "/contexts/{id}/items": s.getContextItems,
 		"/users/{name}/quote_authorizations/{id}": s.getStamp,
 		"/users/{name}/statuses/{id}/activity":    s.getActivity, "/users/{name}/statuses/{id}/replies": s.getReplies,
 		"/users/{name}/statuses/{id}/likes": s.getLikes, "/users/{name}/statuses/{id}/shares": s.getShares,

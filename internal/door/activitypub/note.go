@@ -2,7 +2,6 @@ package activitypub
 
 import (
 	"context"
-	"fmt"
 	"mime"
 	"path"
 	"strings"
@@ -12,7 +11,6 @@ import (
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/kit/ap"
 	"github.com/gomph/gomph/internal/kit/errs"
-	"github.com/gomph/gomph/internal/kit/ids"
 )
 
 // inlineReplies is how many of the author's own answers a post carries along (Mastodon: 5).
@@ -98,13 +96,12 @@ func (s *Server) note(ctx context.Context, p *post) (*ap.NoteDoc, error) {
 
 // answered names the parent and the conversation: by the name that its own server gave it, or by ours.
 func (s *Server) answered(ctx context.Context, st *statuses.Status, doc *ap.NoteDoc) error {
-	began, err := s.Statuses.ConversationURI(ctx, s.DB, st.ConversationID)
+	thread, err := s.Statuses.ConversationByID(ctx, s.DB, st.ConversationID)
 	if err != nil && !errs.IsNotFound(err) {
 		return err
 	}
-	if doc.Conversation = ap.Text(began); began == "" {
-		doc.Conversation = ap.Text(fmt.Sprintf("tag:%s,%s:objectId=%d:objectType=Conversation", s.Site.WebDomain, ids.Time(st.ConversationID).Format("2006-01-02"), st.ConversationID))
-	}
+	conversation, whole := s.names(thread)
+	doc.Conversation, doc.Context = ap.Text(conversation), whole
 	uri := st.InReplyToURI
 	if st.InReplyToID != 0 {
 		parent, err := s.Statuses.Any(ctx, s.DB, st.InReplyToID)

@@ -270,13 +270,16 @@ func (s *Server) incoming(ctx context.Context, n ap.Note, by *accounts.Account, 
 	if in.ConversationURI == "" {
 		in.ConversationURI = n.Context
 	}
+	var err error
+	if in.ConversationID, err = s.ourConversation(ctx, n, who.visibility); err != nil {
+		return in, err
+	}
 	if strings.HasPrefix(in.ConversationURI, "tag:"+s.Site.WebDomain+",") || s.isOurs(in.ConversationURI) {
 		in.ConversationURI = ""
 	}
 	if !n.Updated.IsZero() {
 		in.EditedAt = ap.NotAfter(n.Updated, now)
 	}
-	var err error
 	in.Attachments, in.Emojis, err = s.wantedMedia(ctx, by, in.Attachments, in.Emojis)
 	return in, err
 }

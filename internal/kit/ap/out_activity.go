@@ -183,6 +183,7 @@ func (t *TombstoneDoc) features() []Feature {
 type CollectionDoc struct {
 	ID           string `json:"id,omitzero"`
 	Type         string `json:"type"`
+	AttributedTo string `json:"attributedTo,omitzero"`
 	TotalItems   *int64 `json:"totalItems,omitzero"`
 	Next         string `json:"next,omitzero"`
 	Prev         string `json:"prev,omitzero"`
