@@ -32,6 +32,14 @@ type Status struct {
 	Mentions           []Profile      `json:"mentions"`
 	Tags               []Tag          `json:"tags"`
 	Filtered           []FilterResult `json:"filtered"`
+	QuotesCount        int            `json:"quotes_count"`
+	Quote              *Quote         `json:"quote"`
+}
+
+// Quote is what a post quotes.
+type Quote struct {
+	State        string  `json:"state"`
+	QuotedStatus *Status `json:"quoted_status"`
 }
 
 // Profile is an account as the API shows it.

@@ -31,7 +31,7 @@ func TestTwoServersFederate(t *testing.T) {
 			run  func(t *testing.T, p pair)
 		}{
 			{"follow", pairFollows}, {"follow a locked account", pairLocked}, {"post, edit, delete", pairPosts}, {"reply and mention", pairReplies},
-			{"like and boost", pairLikes}, {"private and direct posts", pairSecrets}, {"a poll", pairPolls}, {"a profile changes", pairProfiles},
+			{"like and boost", pairLikes}, {"quote", pairQuotes}, {"private and direct posts", pairSecrets}, {"a poll", pairPolls}, {"a profile changes", pairProfiles},
 			{"block", pairBlocks},
 		} {
 			Step(t, c.name+": "+part.name, func(t *testing.T) {
@@ -187,6 +187,31 @@ func pairLikes(t *testing.T, p pair) {
 	p.bob.SeesOne(Home, func(s Status) bool {
 		return s.Reblog != nil && s.Reblog.URI == unknown.URI && s.Account.ID == p.annThere.ID
 	})
+}
+
+func pairQuotes(t *testing.T, p pair) {
+	post := p.ann.Write("quote me", M{"quote_approval_policy": "followers"})
+	there := arrives(p.bob, post.URI)
+	quote := p.bob.Write("look", M{"quoted_status_id": there.ID})
+	told := p.ann.Told("quote", func(n Notification) bool { return n.Status.URI == quote.URI })
+	if q := told.Status.Quote; q == nil || q.State != "accepted" || q.QuotedStatus == nil || q.QuotedStatus.ID != post.ID {
+		t.Errorf("ann is told of %+v", told.Status)
+	}
+	state := func(who Person, id, want string, shown bool) {
+		who.Until(who.Name+" sees the quote as "+want, func() (bool, string) {
+			got := who.Read(id).Quote
+			return got != nil && got.State == want && (got.QuotedStatus != nil) == shown, fmt.Sprintf("%+v", got)
+		})
+	}
+	state(p.bob, quote.ID, "accepted", true)
+	if got := p.ann.Read(post.ID); got.QuotesCount != 1 {
+		t.Errorf("%d quotes", got.QuotesCount)
+	}
+	p.ann.Post("/api/v1/statuses/"+post.ID+"/quotes/"+told.Status.ID+"/revoke", nil, nil)
+	state(p.bob, quote.ID, "revoked", false)
+	state(p.ann, told.Status.ID, "revoked", false)
+	p.cat.Do("POST", "/api/v1/statuses", M{"status": "me too", "quoted_status_id": there.ID}).Want(404)
+	p.ann.Delete(post.ID)
 }
 
 func pairSecrets(t *testing.T, p pair) {

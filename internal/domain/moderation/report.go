@@ -125,7 +125,7 @@ func (s *Service) seen(ctx context.Context, d Draft) ([]statuses.ID, error) {
 	if len(d.StatusIDs) == 0 {
 		return nil, nil
 	}
-	parts, err := s.Statuses.Load(ctx, s.DB, d.By.ID, d.StatusIDs[:min(len(d.StatusIDs), MaxStatuses)])
+	parts, err := s.Statuses.LoadAlone(ctx, s.DB, d.By.ID, d.StatusIDs[:min(len(d.StatusIDs), MaxStatuses)])
 	if err != nil {
 		return nil, err
 	}

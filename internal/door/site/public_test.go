@@ -63,6 +63,28 @@ func TestPublicPagesShowOnlyWhatIsPublic(t *testing.T) {
 	lacks(t, b.get("/", 200), "words for all")
 }
 
+// TestPagesShowQuotes as far as everybody may see what is quoted (VIS-13).
+func TestPagesShowQuotes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ann, ben := w.Account("ann"), w.Account("ben")
+	words := w.Post(ann, "words of ann", func(d *statuses.Draft) { d.QuotePolicy = statuses.QuotableByAll })
+	quote := w.Post(ben, "look at this", func(d *statuses.Draft) { d.QuotedStatusID = words.ID })
+	again := w.Post(ann, "and this", func(d *statuses.Draft) { d.QuotedStatusID = words.ID })
+	page := fmt.Sprintf("/@ben/%d", quote.ID)
+	b := w.browser()
+	has(t, b.get(page, 200), "look at this", `<blockquote class="quote h-cite" cite="`+words.URL+`">`, "words of ann")
+	w.ok(w.Statuses.RevokeQuote(w.Ctx(), ann.ID, words, quote.ID))
+	shown := b.get(page, 200)
+	has(t, shown, "look at this", "The quoted post cannot be shown.")
+	lacks(t, shown, "words of ann")
+	_, err := w.Statuses.Delete(w.Ctx(), ann, words.ID)
+	w.ok(err)
+	shown = b.get(fmt.Sprintf("/@ann/%d", again.ID), 200)
+	has(t, shown, "and this", "The quoted post was deleted.")
+	lacks(t, shown, "words of ann")
+}
+
 func TestTextsAreNotMarkup(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -1,6 +1,7 @@
 package site
 
 import (
+	"cmp"
 	"html"
 	"html/template"
 	"strings"
@@ -178,7 +179,29 @@ func (s *Server) showPost(p *statuses.Parts, st *statuses.Status) (view.Post, bo
 		post.AppName, post.AppURL = app.Name, app.Website
 	}
 	post.InReplyTo = s.showReply(p, a, st)
+	post.Quote = s.showQuote(p, st)
 	return post, true
+}
+
+// withheld says why a quoted post is not shown.
+var withheld = map[statuses.QuoteState]string{
+	statuses.QuotePending: "The quoted post waits for its author's approval.", statuses.QuoteDeleted: "The quoted post was deleted.",
+}
+
+// showQuote shows what a post quotes, as far as everybody may see it. What that quotes in turn is not shown.
+func (s *Server) showQuote(p *statuses.Parts, st *statuses.Status) *view.Quote {
+	u := p.Quotes[st.ID]
+	if u == nil {
+		return nil
+	}
+	if quoted := p.Statuses[u.QuotedStatusID]; u.State.Shows() && quoted != nil && quoted.Distributable() {
+		alone := *p
+		alone.Quotes = nil
+		if post, ok := s.showPost(&alone, quoted); ok {
+			return &view.Quote{Post: &post}
+		}
+	}
+	return &view.Quote{Why: cmp.Or(withheld[u.State], "The quoted post cannot be shown.")}
 }
 
 func (s *Server) postURL(a *accounts.Account, st *statuses.Status) string {

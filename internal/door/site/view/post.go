@@ -63,6 +63,7 @@ type Post struct {
 	Card         *Card
 	Tags         []TagLink // tags that the text does not show
 	InReplyTo    *ReplyTo
+	Quote        *Quote
 	BoostedBy    *Account
 	Pinned       bool
 	Replies      int64
@@ -72,6 +73,12 @@ type Post struct {
 	AppURL       string
 	FromHere     bool // written on this server; links to other servers' posts get rel=nofollow
 	LastInThread bool // no connecting line below
+}
+
+// Quote is what a post quotes. Without a Post, Why says why it is not shown.
+type Quote struct {
+	Post *Post
+	Why  string
 }
 
 // ReplyTo names the one a post answers.
