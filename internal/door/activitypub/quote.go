@@ -114,12 +114,16 @@ func policyOf(n ap.Note, by *accounts.Account) statuses.QuotePolicy {
 	return statuses.QuotePolicyOf(bits(n.QuotableBy), bits(n.QuotableOnRequestBy))
 }
 
-// quoteIn reads what a post of another server quotes.
-func quoteIn(n ap.Note) *statuses.IncomingQuote {
+// quoteIn reads what a post of another server quotes. Stamps of ours are no news to us, but may be old ones.
+func (s *Server) quoteIn(n ap.Note) *statuses.IncomingQuote {
 	if n.QuoteURI == "" || n.QuoteURI == n.ID {
 		return nil
 	}
-	return &statuses.IncomingQuote{URI: n.QuoteURI, ApprovalURI: n.QuoteAuthorization, Legacy: n.QuoteLegacy}
+	in := &statuses.IncomingQuote{URI: n.QuoteURI, ApprovalURI: n.QuoteAuthorization, Legacy: n.QuoteLegacy}
+	if s.isOurs(in.ApprovalURI) {
+		in.ApprovalURI = ""
+	}
+	return in
 }
 
 // quotesOurs reports whether a post quotes one of ours that everybody may see.

@@ -109,6 +109,10 @@ func TestQuoteRequestsAreAnswered(t *testing.T) {
 	}
 	s.taken(s.mallory.send(s.us, request.with(doc{"id": s.mallory.id("activities")})))
 	s.wantQuote(quoting, "revoked")
+	for _, changes := range []doc{{}, {"updated": "2026-11-01T12:30:00Z", "content": "<p>look!</p>"}} { // they say so still
+		s.taken(s.mallory.send(s.us, s.mallory.activity("Update", request["instrument"].(doc).with(doc{"quoteAuthorization": stamp}).with(changes))))
+		s.wantQuote(quoting, "revoked")
+	}
 }
 
 // quoteOf is a post of bob's that quotes one of bertha's, with bertha's stamp.

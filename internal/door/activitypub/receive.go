@@ -260,7 +260,7 @@ func (s *Server) incoming(ctx context.Context, n ap.Note, by *accounts.Account, 
 	in := statuses.Incoming{
 		URI: n.ID, URL: n.URL, Content: contentOf(n), SpoilerText: spoilerOf(n), Sensitive: n.Sensitive, Visibility: who.visibility,
 		ConversationURI: n.Conversation, Mentions: who.mentions, Tags: hashtagsOf(n.Tags), Emojis: emojisOf(n.Tags),
-		Attachments: attachmentsOf(n.Attachments), Poll: pollOf(n.Poll), Quote: quoteIn(n), QuotePolicy: policyOf(n, by), PublishedAt: ap.NotAfter(n.Published, now),
+		Attachments: attachmentsOf(n.Attachments), Poll: pollOf(n.Poll), Quote: s.quoteIn(n), QuotePolicy: policyOf(n, by), PublishedAt: ap.NotAfter(n.Published, now),
 	}
 	if text.ValidLanguage(n.Language) {
 		in.Language = n.Language
