@@ -156,6 +156,8 @@ func (w *world) pump() {
 			errs = append(errs, w.feeds.Insert(w.ctx, e), w.feeds.Direct(w.ctx, e), w.notices.Posted(w.ctx, e))
 		case statuses.Edited:
 			errs = append(errs, w.feeds.Edited(w.ctx, e), w.notices.Edited(w.ctx, e))
+		case statuses.Refreshed:
+			errs = append(errs, w.feeds.Refreshed(w.ctx, e))
 		case statuses.Deleted:
 			errs = append(errs, w.feeds.Deleted(w.ctx, e), w.notices.Deleted(w.ctx, e))
 		case statuses.Favourited:
