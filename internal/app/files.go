@@ -22,13 +22,14 @@ func (b *base) shareFiles(ctx context.Context, roles string) error {
 		return nil // the database lies beside the files, or the process does nothing with them
 	}
 	folder := filepath.Join(b.Config.Data, "system")
-	word, err := readMark(folder)
-	if err != nil {
-		return err
-	}
+	// The word is in the folder before it is in SQL: read the other way round, a process that starts at the same moment might see only half.
 	known, err := jobs.SharedFolder(ctx, b.DB, "system")
 	if err != nil {
 		return fmt.Errorf("looking where the files are: %w", err)
+	}
+	word, err := readMark(folder)
+	if err != nil {
+		return err
 	}
 	if known.Word == "" { // the first process of this server
 		if word, err = makeMark(folder, word); err != nil {
