@@ -142,6 +142,16 @@ func turns(base string, p db.Page, list []statuses.ID) (newer, older string) {
 	return newer, older
 }
 
+// taggedBy is the hashtag that a profile's page is asked for with, "" for none.
+func taggedBy(v *visit) (string, error) {
+	raw := pathText(v.r, "hashtag")
+	name := text.NormalizeTag(raw)
+	if raw != "" && (!text.ValidTag(raw) || name == "") {
+		return "", errs.NotFound()
+	}
+	return name, nil
+}
+
 func (s *Server) profile(ctx context.Context, v *visit) error {
 	name, feed := strings.CutSuffix(chi.URLParam(v.r, "name"), ".rss")
 	a, err := s.local(ctx, name)
@@ -157,7 +167,13 @@ func (s *Server) profile(ctx context.Context, v *visit) error {
 	}
 	o := statuses.AccountOptions{ExcludeReplies: true}
 	base := a.URL
+	tag, err := taggedBy(v)
+	if err != nil {
+		return err
+	}
 	switch {
+	case tag != "":
+		p.Tab, o, base = "", statuses.AccountOptions{Tagged: tag}, base+"/tagged/"+url.PathEscape(tag)
 	case strings.HasSuffix(v.r.URL.Path, "/with_replies"):
 		p.Tab, o, base = view.TabReplies, statuses.AccountOptions{}, base+"/with_replies"
 	case strings.HasSuffix(v.r.URL.Path, "/media"):

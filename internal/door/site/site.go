@@ -123,6 +123,7 @@ func (s *Server) Mount(mux chi.Router) {
 	public(view.PathAbout, s.about)
 	public("/@{name}", s.profile)
 	public("/@{name}/with_replies", s.profile)
+	public("/@{name}/tagged/{hashtag}", s.profile)
 	public("/@{name}/media", s.profile)
 	public("/@{name}/{id}", s.thread)
 	public("/tags/{name}", s.tag)
