@@ -21,6 +21,8 @@ var (
 	onDefault = jobs.Policy{Queue: jobs.Default, Statements: 12}
 	// fanOut may take long: an account can have followers on tens of thousands of servers.
 	fanOut = jobs.Policy{Queue: jobs.Default, Deadline: 5 * time.Minute, Statements: 18}
+	// fanOutOfTwo loads two posts, and whom both of them reached.
+	fanOutOfTwo = jobs.Policy{Queue: jobs.Default, Deadline: 5 * time.Minute, Statements: 26}
 	// mails are tried for some hours; by then what they say is old.
 	mails = jobs.Policy{Queue: jobs.Mailers, Attempts: 9, Statements: 8}
 	// pulls are few: what is fetched is wanted, not needed. One may bring a whole thread.
@@ -100,7 +102,7 @@ func (a *App) onPosts() {
 	jobs.On(j, "feeds.refreshed", onDefault, a.Feeds.Refreshed)
 	jobs.On(j, "activitypub.send_refreshed", fanOut, fed.SendRefreshed, jobs.When(func(e statuses.Refreshed) bool { return e.Local }))
 	jobs.On(j, "activitypub.send_quote_request", fanOut, fed.SendQuoteRequest)
-	jobs.On(j, "activitypub.send_revoked", fanOut, fed.SendRevoked)
+	jobs.On(j, "activitypub.send_revoked", fanOutOfTwo, fed.SendRevoked)
 	jobs.On(j, "activitypub.check_quote", pulls, fed.CheckQuote, jobs.Unique(statuses.QuoteReceived.Key), jobs.Lane(statuses.QuoteReceived.Host))
 	jobs.On(j, "activitypub.send_pin", fanOut, fed.SendPin)
 	jobs.On(j, "activitypub.send_featured_tag", fanOut, fed.SendFeaturedTag)
