@@ -229,7 +229,6 @@ func guarded(t *testing.T, s *Server) {
 	}
 }
 
-// rawRequests speaks to the socket itself.
 // rawRequests writes to the socket what no client writes; what is ambiguous is refused, and the connection with it (INB-08).
 func rawRequests(t *testing.T, s *Server) {
 	for name, text := range map[string]string{

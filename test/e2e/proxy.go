@@ -36,7 +36,13 @@ func startProxy(t testing.TB, address string, ports map[string]int) {
 	if err != nil {
 		t.Fatalf("starting the proxy: %v", err)
 	}
-	server := &http.Server{Handler: mux}
+	// As nginx, it serves nobody on who sends a body in chunks and a length besides; here that is everybody with chunks.
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if len(r.TransferEncoding) > 0 {
+			w.Header().Set("Connection", "close")
+		}
+		mux.ServeHTTP(w, r)
+	})}
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(listener) }()
 	t.Cleanup(func() {
