@@ -41,7 +41,7 @@ check: web test-deps ## everything that CI runs, in its order: format, linters, 
 	@$(if $(wildcard internal/app),$(STEP) 'generated docs are fresh' go test ./internal/app/... -run Docs)
 	@$(STEP) 'tests, with the race detector' go test -race $(TESTFLAGS) $$(go list ./... | grep -v /test/)
 	@$(STEP) 'any order of arrival, thousands of them' go test $(TESTFLAGS) ./internal/door/activitypub -run TestOrderDoesNotMatter
-	@$(STEP) 'fuzzing, two seconds each' scripts/fuzz 2s plain
+	@$(STEP) 'fuzzing, ten thousand inputs each' scripts/fuzz 10000x plain
 	@$(STEP) 'end-to-end tests' go test -count=1 $(TESTFLAGS) ./test/...
 
 FUZZTIME ?= 10m
