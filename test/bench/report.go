@@ -51,9 +51,12 @@ func (s *section) add(what string, value float64, unit string, goal float64, not
 	fmt.Fprintf(os.Stderr, "%-9s %-60s %s %s  %s\n", s.engine, one.what, one.value, one.goal, one.note)
 }
 
-// atLeast enters a figure that should be no less than its goal.
+// atLeast enters a figure that should be no less than its goal; goal 0 is none.
 func (s *section) atLeast(what string, value float64, unit string, goal float64, note string, args ...any) {
 	s.add(what, value, unit, 0, note, args...)
+	if goal == 0 {
+		return
+	}
 	one := &s.rows[len(s.rows)-1]
 	one.goal, one.met = "≥ "+figure(goal), value >= goal
 }
