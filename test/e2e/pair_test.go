@@ -36,7 +36,7 @@ func TestTwoServersFederate(t *testing.T) {
 		} {
 			Step(t, c.name+": "+part.name, func(t *testing.T) {
 				if p.bobHere.ID == "" {
-					t.Skip("they did not find each other")
+					t.Fatal("they did not find each other")
 				}
 				part.run(t, p)
 			}, small, large)

@@ -339,7 +339,7 @@ func (a *API) mutes(w http.ResponseWriter, r *api.Request) error {
 			out = append(out, m)
 		}
 	}
-	a.linkRows(w, r, relationRows(rows), p)
+	linkSince(a, w, r, rows, p, func(e relations.Entry) int64 { return e.ID })
 	return ok(w, out)
 }
 
@@ -383,7 +383,7 @@ func (a *API) domainBlocks(w http.ResponseWriter, r *api.Request) error {
 	for i, d := range list {
 		out[i], rows[i] = d.Domain, row{id: d.ID}
 	}
-	a.linkRows(w, r, rows, p)
+	linkSince(a, w, r, rows, p, row.cursor)
 	return ok(w, out)
 }
 

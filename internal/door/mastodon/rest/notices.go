@@ -95,13 +95,7 @@ func (a *API) groupAccounts(w http.ResponseWriter, r *api.Request) error {
 	if err != nil {
 		return err
 	}
-	if n := len(list); n > 0 {
-		c := httpio.Cursors{PrevMin: list[0].ID}
-		if n == p.Limit {
-			c.NextMax = list[n-1].ID
-		}
-		httpio.Link(w, r.Request, a.Site.Base(), c)
-	}
+	linkMin(a, w, r, list, p, func(n *notifications.Notification) int64 { return n.ID })
 	return ok(w, out)
 }
 
@@ -207,13 +201,7 @@ func (a *API) notificationRequests(w http.ResponseWriter, r *api.Request) error 
 	if err != nil {
 		return err
 	}
-	if n := len(list); n > 0 {
-		c := httpio.Cursors{PrevMin: list[0].ID}
-		if n == p.Limit {
-			c.NextMax = list[n-1].ID
-		}
-		httpio.Link(w, r.Request, a.Site.Base(), c)
-	}
+	linkMin(a, w, r, list, p, func(q *notifications.Request) int64 { return q.ID })
 	return ok(w, out)
 }
 

@@ -66,7 +66,7 @@ func (a *API) quotes(w http.ResponseWriter, r *api.Request) error {
 	for i, e := range rows {
 		page[i] = e.StatusID
 	}
-	a.linkRows(w, r, statusRows(rows), p)
+	linkSince(a, w, r, rows, p, func(e statuses.Entry) int64 { return e.ID })
 	return a.posts(w, r, page)
 }
 

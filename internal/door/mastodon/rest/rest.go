@@ -152,13 +152,7 @@ func (a *API) entries(w http.ResponseWriter, r *api.Request, rows []statuses.Ent
 	for i, e := range rows {
 		page[i] = e.StatusID
 	}
-	if n := len(rows); n > 0 {
-		c := httpio.Cursors{PrevMin: rows[0].ID}
-		if n >= p.Limit {
-			c.NextMax = rows[n-1].ID
-		}
-		httpio.Link(w, r.Request, a.Site.Base(), c)
-	}
+	linkMin(a, w, r, rows, p, func(e statuses.Entry) int64 { return e.ID })
 	return a.posts(w, r, page)
 }
 
@@ -167,6 +161,8 @@ type row struct {
 	id      int64
 	account accounts.ID
 }
+
+func (e row) cursor() int64 { return e.id }
 
 func relationRows(in []relations.Entry) []row {
 	out := make([]row, len(in))
@@ -194,18 +190,30 @@ func (a *API) people(w http.ResponseWriter, r *api.Request, rows []row, p db.Pag
 	if err != nil {
 		return err
 	}
-	a.linkRows(w, r, rows, p)
+	linkSince(a, w, r, rows, p, row.cursor)
 	return ok(w, list)
 }
 
-func (a *API) linkRows(w http.ResponseWriter, r *api.Request, rows []row, p db.Page) {
+// linkMin names the pages around this one by the ids of its rows, the previous one by min_id; only a full page has a next one.
+func linkMin[T any](a *API, w http.ResponseWriter, r *api.Request, rows []T, p db.Page, id func(T) int64) {
 	if n := len(rows); n > 0 {
-		c := httpio.Cursors{PrevSince: rows[0].id}
-		if n >= p.Limit {
-			c.NextMax = rows[n-1].id
-		}
-		httpio.Link(w, r.Request, a.Site.Base(), c)
+		httpio.Link(w, r.Request, a.Site.Base(), httpio.Cursors{NextMax: nextMax(rows, p, id), PrevMin: id(rows[0])})
 	}
+}
+
+// linkSince is linkMin for lists whose previous page Mastodon names by since_id.
+func linkSince[T any](a *API, w http.ResponseWriter, r *api.Request, rows []T, p db.Page, id func(T) int64) {
+	if n := len(rows); n > 0 {
+		httpio.Link(w, r.Request, a.Site.Base(), httpio.Cursors{NextMax: nextMax(rows, p, id), PrevSince: id(rows[0])})
+	}
+}
+
+// nextMax is what the next page begins after; 0 when there is none.
+func nextMax[T any](rows []T, p db.Page, id func(T) int64) int64 {
+	if len(rows) < p.Limit {
+		return 0
+	}
+	return id(rows[len(rows)-1])
 }
 
 // accountIDs makes ids of accounts of parameters, at most maxLookups.

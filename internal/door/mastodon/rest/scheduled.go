@@ -66,13 +66,7 @@ func (a *API) scheduled(w http.ResponseWriter, r *api.Request) error {
 	if err != nil {
 		return err
 	}
-	if n := len(list); n > 0 {
-		c := httpio.Cursors{PrevMin: list[0].ID}
-		if n >= p.Limit {
-			c.NextMax = list[n-1].ID
-		}
-		httpio.Link(w, r.Request, a.Site.Base(), c)
-	}
+	linkMin(a, w, r, list, p, func(s *statuses.Scheduled) int64 { return s.ID })
 	return ok(w, a.Render.Scheduled(list))
 }
 

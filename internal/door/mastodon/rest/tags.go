@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/relations"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/door/mastodon/api"
 	"github.com/gomph/gomph/internal/door/mastodon/entity"
@@ -62,13 +63,7 @@ func (a *API) followedTags(w http.ResponseWriter, r *api.Request) error {
 	if err != nil {
 		return err
 	}
-	if n := len(rows); n > 0 {
-		c := httpio.Cursors{PrevSince: rows[0].ID}
-		if n == p.Limit {
-			c.NextMax = rows[n-1].ID
-		}
-		httpio.Link(w, r.Request, a.Site.Base(), c)
-	}
+	linkSince(a, w, r, rows, p, func(f relations.TagFollow) int64 { return f.ID })
 	return ok(w, out)
 }
 

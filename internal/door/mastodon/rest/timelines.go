@@ -199,13 +199,7 @@ func (a *API) conversations(w http.ResponseWriter, r *api.Request) error {
 	if err != nil {
 		return err
 	}
-	if n := len(list); n > 0 {
-		c := httpio.Cursors{PrevMin: int64(list[0].LastStatusID)}
-		if n >= p.Limit {
-			c.NextMax = int64(list[n-1].LastStatusID)
-		}
-		httpio.Link(w, r.Request, a.Site.Base(), c)
-	}
+	linkMin(a, w, r, list, p, func(t feeds.Talk) int64 { return int64(t.LastStatusID) })
 	return ok(w, out)
 }
 

@@ -12,11 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var (
-	update = flag.Bool("update", false, "rewrite golden files")
-	out    = flag.String("out", "", "folder to write the sample pages to, with the client in -dist, for looking at")
-	dist   = flag.String("dist", "../../../../web/dist", "the built client for -out")
-)
+var update = flag.Bool("update", false, "rewrite golden files")
 
 // samplePages renders every page in every state worth looking at.
 func samplePages() map[string]func(*Renderer, io.Writer) error {
@@ -178,24 +174,6 @@ func TestPagesMatchGoldenFiles(t *testing.T) {
 				t.Errorf("page differs from %s; run with -update and read the change:\n%s", file, diff)
 			}
 		})
-	}
-}
-
-// TestWritePages writes the sample pages with the real client, for eyes: go test -run WritePages -out /some/folder.
-func TestWritePages(t *testing.T) {
-	t.Parallel()
-	if *out == "" {
-		t.Skip("only with -out")
-	}
-	r := newRenderer(t, os.DirFS(*dist))
-	for name, draw := range samplePages() {
-		var page bytes.Buffer
-		if err := draw(r, &page); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(*out, name+".html"), page.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
 	}
 }
 
