@@ -54,19 +54,28 @@ func (p *Policy) fields() []any {
 
 // Policy is an account's.
 func (s *Service) Policy(ctx context.Context, q db.Q, me accounts.ID) (Policy, error) {
+	return policy(ctx, q, me, "")
+}
+
+func policy(ctx context.Context, q db.Q, me accounts.ID, lock string) (Policy, error) {
 	p := defaultPolicy
-	err := q.QueryRow(ctx, "SELECT "+policyColumns+" FROM notification_policies WHERE account_id = $1", me).Scan(p.fields()...)
+	err := q.QueryRow(ctx, "SELECT "+policyColumns+" FROM notification_policies WHERE account_id = $1"+lock, me).Scan(p.fields()...)
 	if errs.IsNotFound(err) {
 		return defaultPolicy, nil
 	}
 	return p, err
 }
 
-// SetPolicy changes an account's policy. It holds for what comes from now on.
+// SetPolicy changes an account's policy. It holds for what comes from now on. Of changes at once, each keeps what the others set.
 func (s *Service) SetPolicy(ctx context.Context, me accounts.ID, change func(*Policy) error) (Policy, error) {
 	var p Policy
 	err := s.DB.Write(ctx, func(tx *db.Tx) (err error) {
-		if p, err = s.Policy(ctx, tx, me); err != nil {
+		d := defaultPolicy
+		if err = tx.Do(ctx, "making a policy", "INSERT INTO notification_policies (account_id, "+policyColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (account_id) DO NOTHING",
+			append([]any{me}, d.fields()...)...); err != nil {
+			return err
+		}
+		if p, err = policy(ctx, tx, me, tx.ForUpdate()); err != nil {
 			return err
 		}
 		if err = change(&p); err != nil {
@@ -77,9 +86,8 @@ func (s *Service) SetPolicy(ctx context.Context, me accounts.ID, change func(*Po
 				return errs.Invalid("Validation failed: a policy is accept, filter or drop")
 			}
 		}
-		return tx.Do(ctx, "setting a policy", "INSERT INTO notification_policies (account_id, "+policyColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7)
-ON CONFLICT (account_id) DO UPDATE SET for_not_following = excluded.for_not_following, for_not_followers = excluded.for_not_followers,
-for_new_accounts = excluded.for_new_accounts, for_private_mentions = excluded.for_private_mentions, for_limited_accounts = excluded.for_limited_accounts, for_bots = excluded.for_bots`,
+		return tx.Do(ctx, "setting a policy", `UPDATE notification_policies SET for_not_following = $2, for_not_followers = $3, for_new_accounts = $4,
+for_private_mentions = $5, for_limited_accounts = $6, for_bots = $7 WHERE account_id = $1`,
 			me, p.NotFollowing, p.NotFollowers, p.NewAccounts, p.PrivateMentions, p.LimitedAccounts, p.Bots)
 	})
 	return p, err

@@ -3,6 +3,7 @@ package rest_test
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -182,6 +183,17 @@ func TestNotificationPolicies(t *testing.T) {
 		ann := d.person("ann")
 		d.call("PATCH", "/api/v2/notifications/policy", ann, object{"for_not_following": "nonsense"}).want(422)
 		d.get("/api/v2/notifications/policy", ann).is("for_not_following", "accept")
+
+		// Changes of two fields at once, the very first among them: neither undoes the other.
+		for i := range 10 {
+			both := d.person(fmt.Sprint("both", i))
+			var wg sync.WaitGroup
+			for _, field := range []string{"for_not_following", "for_bots"} {
+				wg.Go(func() { d.call("PATCH", "/api/v2/notifications/policy", both, object{field: "drop"}) })
+			}
+			wg.Wait()
+			d.get("/api/v2/notifications/policy", both).is("for_not_following", "drop").is("for_bots", "drop")
+		}
 		silence := func(a *accounts.Account, column string, value any) {
 			t.Helper()
 			if err := d.DB.Write(d.Ctx(), func(tx *db.Tx) error {
