@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -110,16 +109,7 @@ func (f *town) deliver(ctx context.Context, c *http.Client, inbox, named, post s
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, inbox, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Content-Type", "application/activity+json")
-	if err := (httpsig.Signer{KeyID: actor + "#main-key", Private: f.key}).SignRFC9421(req, body, now); err != nil {
-		return err
-	}
-	_, err = answer(c, req)
-	return err
+	return sendSigned(ctx, c, httpsig.Signer{KeyID: actor + "#main-key", Private: f.key}, inbox, body, now)
 }
 
 // mix measures how many activities of all kinds a second are taken and performed: of people who are met for the first time, each of whom

@@ -100,14 +100,19 @@ func (s *sender) deliver(ctx context.Context, c *http.Client, inbox, mentioned s
 	if err != nil {
 		return err
 	}
+	return sendSigned(ctx, c, s.signer, inbox, body, now)
+}
+
+// sendSigned delivers an activity to an inbox: with RSA as Mastodon signs, with Ed25519, which that kind does not know, by RFC 9421.
+func sendSigned(ctx context.Context, c *http.Client, by httpsig.Signer, inbox string, body []byte, now time.Time) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, inbox, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
 	req.Header.Set("Content-Type", "application/activity+json")
-	sign := s.signer.Sign
-	if _, ok := s.signer.Private.(ed25519.PrivateKey); ok { // the older kind of signature knows RSA alone
-		sign = s.signer.SignRFC9421
+	sign := by.Sign
+	if _, ok := by.Private.(ed25519.PrivateKey); ok {
+		sign = by.SignRFC9421
 	}
 	if err := sign(req, body, now); err != nil {
 		return err
