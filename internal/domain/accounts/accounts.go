@@ -51,8 +51,10 @@ type Account struct {
 	// Avatar and Header are stored files' names of local accounts, addresses of remote ones; empty for none.
 	Avatar, AvatarDescription, Header, HeaderDescription       string
 	Locked, Discoverable, Indexable, HideCollections, Memorial bool
-	MovedToID                                                  ID
-	AlsoKnownAs, AttributionDomains                            []string
+	// ShowMedia, ShowMediaReplies and ShowFeatured say which tabs the profile has, and whether answers count for the one of media.
+	ShowMedia, ShowMediaReplies, ShowFeatured bool
+	MovedToID                                 ID
+	AlsoKnownAs, AttributionDomains           []string
 
 	SuspendedAt, SilencedAt, SensitizedAt         time.Time
 	CreatedAt, UpdatedAt, FetchedAt               time.Time

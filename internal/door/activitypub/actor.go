@@ -22,8 +22,9 @@ func (s *Server) actor(ctx context.Context, a *accounts.Account) (*ap.ActorDoc, 
 		Featured: a.FeaturedURL, FeaturedTags: a.URI + "/collections/tags", PreferredUsername: a.Username, Name: a.DisplayName, URL: a.URL,
 		ManuallyApprovesFollowers: a.Locked, Discoverable: a.Discoverable, Indexable: a.Indexable, Published: ap.FormatTime(a.CreatedAt),
 		Memorial: a.Memorial, AlsoKnownAs: a.AlsoKnownAs, Suspended: a.Suspended(), AttributionDomains: a.AttributionDomains,
-		PublicKey: ap.PublicKeyDoc{ID: a.PublicKeyID, Owner: a.URI, PublicKeyPEM: a.PublicKey},
-		Tag:       s.emojiTags(a.Emojis), Attachment: []ap.FieldDoc{}, Endpoints: ap.EndpointsDoc{SharedInbox: a.SharedInboxURL},
+		PublicKey:    ap.PublicKeyDoc{ID: a.PublicKeyID, Owner: a.URI, PublicKeyPEM: a.PublicKey},
+		ShowFeatured: new(a.ShowFeatured), ShowMedia: new(a.ShowMedia), ShowRepliesInMedia: new(a.ShowMediaReplies),
+		Tag: s.emojiTags(a.Emojis), Attachment: []ap.FieldDoc{}, Endpoints: ap.EndpointsDoc{SharedInbox: a.SharedInboxURL},
 	}
 	doc.Webfinger = a.Username + "@" + s.Site.LocalDomain
 	if a.Suspended() {
@@ -31,9 +32,11 @@ func (s *Server) actor(ctx context.Context, a *accounts.Account) (*ap.ActorDoc, 
 	}
 	if url := s.fileURL(a.Avatar); url != "" {
 		doc.Icon = ap.Image(mediaTypeOf(url), url)
+		doc.Icon.Summary = a.AvatarDescription
 	}
 	if url := s.fileURL(a.Header); url != "" {
 		doc.Image = ap.Image(mediaTypeOf(url), url)
+		doc.Image.Summary = a.HeaderDescription
 	}
 	if a.MovedToID != 0 {
 		if to, err := s.Accounts.ByID(ctx, s.DB, a.MovedToID); err == nil {

@@ -198,7 +198,7 @@ func (g *gallery) describe() error {
 		return err
 	}
 	_, err := g.accounts.UpdateProfile(ctx(), g.alice.ID, accounts.Profile{DisplayName: &name, Note: &note, Fields: &fields, Locked: &yes, Discoverable: &yes, Indexable: &yes,
-		Avatar: &avatar, Header: &header, Emojis: &[]accounts.Emoji{{Shortcode: "blob", URL: "emojis/blob.png"}}, AttributionDomains: &[]string{"alice.example"}})
+		Avatar: &avatar, AvatarDescription: new("Alice laughs"), Header: &header, ShowMediaReplies: new(false), Emojis: &[]accounts.Emoji{{Shortcode: "blob", URL: "emojis/blob.png"}}, AttributionDomains: &[]string{"alice.example"}})
 	return err
 }
 

@@ -273,7 +273,8 @@ func remoteActor(actor ap.Actor, h accounts.Handle) accounts.Remote {
 		InboxURL: actor.Inbox, SharedInboxURL: actor.SharedInbox, OutboxURL: actor.Outbox, FollowersURL: actor.Followers, FollowingURL: actor.Following,
 		FeaturedURL: actor.Featured, FeaturedTagsURL: actor.FeaturedTags, Avatar: actor.IconURL, Header: actor.ImageURL, Locked: actor.Locked, Discoverable: actor.Discoverable,
 		Indexable: actor.Indexable, Memorial: actor.Memorial, AlsoKnownAs: actor.AlsoKnownAs, AttributionDomains: actor.AttributionDomains,
-		CreatedAt: actor.Published,
+		CreatedAt: actor.Published, ShowMedia: actor.ShowMedia, ShowMediaReplies: actor.ShowRepliesInMedia, ShowFeatured: actor.ShowFeatured,
+		AvatarDescription: describes(actor.IconAlt), HeaderDescription: describes(actor.ImageAlt),
 	}
 	for _, f := range actor.Fields {
 		a.Fields = append(a.Fields, accounts.Field{Name: text.Truncate(text.SanitizeName(f.Name), maxRemoteName), Value: text.Sanitize(text.Truncate(f.Value, maxRemoteField))})
@@ -282,6 +283,11 @@ func remoteActor(actor ap.Actor, h accounts.Handle) accounts.Remote {
 		a.SharedInboxURL = ""
 	}
 	return accounts.Remote{Account: a, MovedToURI: actor.MovedTo}
+}
+
+// describes is the text for a picture of a profile, cut to what people here may write.
+func describes(alt string) string {
+	return text.Truncate(text.SanitizeName(alt), accounts.MaxImageDescription)
 }
 
 // enterUpdate brings a known actor up to date from a document that it signed itself. Its key is read from its own address

@@ -177,7 +177,10 @@ func (s *Server) profile(ctx context.Context, v *visit) error {
 	case strings.HasSuffix(v.r.URL.Path, "/with_replies"):
 		p.Tab, o, base = view.TabReplies, statuses.AccountOptions{}, base+"/with_replies"
 	case strings.HasSuffix(v.r.URL.Path, "/media"):
-		p.Tab, o, base = view.TabMedia, statuses.AccountOptions{OnlyMedia: true}, base+"/media"
+		if !a.ShowMedia {
+			return errs.NotFound()
+		}
+		p.Tab, o, base = view.TabMedia, statuses.AccountOptions{OnlyMedia: true, ExcludeReplies: !a.ShowMediaReplies}, base+"/media"
 	}
 	at := pageOfQuery(v.r.URL.Query())
 	list, err := s.Statuses.OfAccount(ctx, s.DB, 0, a.ID, o, at)

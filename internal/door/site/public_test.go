@@ -41,6 +41,12 @@ func TestPublicPagesShowOnlyWhatIsPublic(t *testing.T) {
 	has(t, page, "with a")
 	lacks(t, page, "words for all")
 	b.get("/@ann/tagged/a%20b", 404)
+	has(t, b.get("/@ann", 200), "/@ann/media")
+	if _, err := w.Accounts.UpdateProfile(t.Context(), ann.ID, accounts.Profile{ShowMedia: new(false)}); err != nil {
+		t.Fatal(err)
+	}
+	lacks(t, b.get("/@ann", 200), "/@ann/media")
+	b.get("/@ann/media", 404)
 	page = b.get("/@ANN/with_replies", 200)
 	has(t, page, "an own answer")
 	lacks(t, page, "secret answer")

@@ -60,7 +60,7 @@ func (s *Server) showAccount(a *accounts.Account) view.Account {
 // fullAccount is showAccount with the profile's texts.
 func (s *Server) fullAccount(a *accounts.Account) view.Account {
 	out := s.showAccount(a)
-	out.HeaderURL = s.file(a.Header)
+	out.HeaderURL, out.HideMedia = s.file(a.Header), !a.ShowMedia
 	tag := func(name string) string { return s.Site.URL(text.TagPath(name)) }
 	clean := func(src string, o text.FormatOptions) template.HTML {
 		if a.Local() {

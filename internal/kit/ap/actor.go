@@ -1,6 +1,7 @@
 package ap
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -21,6 +22,10 @@ type Actor struct {
 	// URL is for people: on the actor's own host, else the id.
 	URL               string
 	IconURL, ImageURL string
+	// IconAlt and ImageAlt say in plain text what the pictures show.
+	IconAlt, ImageAlt string
+	// ShowMedia, ShowRepliesInMedia and ShowFeatured are the profile's tabs; they are there unless it says otherwise.
+	ShowMedia, ShowRepliesInMedia, ShowFeatured bool
 	// PublicKeyID is on the actor's own host; KeyOwner is what the key says of its owner, for the caller to compare.
 	PublicKeyID, PublicKeyPEM, KeyOwner                  string
 	Locked, Discoverable, Indexable, Memorial, Suspended bool
@@ -53,11 +58,14 @@ func ReadActor(o *Object) (Actor, error) {
 		Name: line(name, maxName), Summary: cut(summary, maxBio),
 		Inbox: o.IDOf("inbox"), Outbox: o.own("outbox"), Followers: o.own("followers"), Following: o.own("following"),
 		Featured: o.own("featured"), FeaturedTags: o.own("featuredTags"),
-		URL: o.displayURL(), IconURL: o.picture("icon"), ImageURL: o.picture("image"),
+		URL:       o.displayURL(),
+		ShowMedia: o.boolOr("showMedia", true), ShowRepliesInMedia: o.boolOr("showRepliesInMedia", true), ShowFeatured: o.boolOr("showFeatured", true),
 		Locked: o.Bool("manuallyApprovesFollowers"), Discoverable: o.Bool("discoverable"), Indexable: o.Bool("indexable"),
 		Memorial: o.Bool("memorial"), Suspended: o.Bool("suspended"),
 		MovedTo: o.IDOf("movedTo"), Fields: o.fields(), Tags: o.Tags(),
 	}
+	a.IconURL, a.IconAlt = o.picture("icon")
+	a.ImageURL, a.ImageAlt = o.picture("image")
 	if a.PreferredUsername == "" {
 		return Actor{}, errs.Invalid("The actor has no preferredUsername")
 	}
@@ -110,25 +118,26 @@ func (o *Object) multikeys() []Multikey {
 	return list
 }
 
-// picture is the address of an icon or image; of several, the first.
-func (o *Object) picture(key string) string {
+// picture is the address of an icon or image, and what it shows, which Mastodon says in summary and others in name; of several, the first.
+func (o *Object) picture(key string) (address, alt string) {
 	for _, v := range many(o.Raw[key], maxTypes) {
 		switch v := v.(type) {
 		case string:
 			if id := idOf(v); id != "" {
-				return id
+				return id, ""
 			}
 		case map[string]any:
 			p := newObject(v)
-			if u := p.URL("image/webp", "image/png", "image/jpeg"); u != "" {
-				return u
+			u := cmp.Or(p.URL("image/webp", "image/png", "image/jpeg"), p.href("href"))
+			if u == "" {
+				continue
 			}
-			if u := p.href("href"); u != "" {
-				return u
-			}
+			summary, _ := p.text("summary")
+			name, _ := p.text("name")
+			return u, cut(cmp.Or(summary, name), maxImageAlt)
 		}
 	}
-	return ""
+	return "", ""
 }
 
 func (o *Object) fields() []Field {

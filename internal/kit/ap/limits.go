@@ -38,6 +38,7 @@ const (
 	maxContent     = 100 << 10
 	maxSummary     = 4 << 10
 	maxDescription = 10 << 10
+	maxImageAlt    = 2 << 10
 	maxOption      = 1 << 10
 	maxTagName     = 512
 	maxPEM         = 16 << 10

@@ -213,7 +213,8 @@ func (o *Object) Tags() []Tag {
 				continue
 			}
 		case "Emoji":
-			tag.ID, tag.IconURL = t.ID, t.picture("icon")
+			tag.ID = t.ID
+			tag.IconURL, _ = t.picture("icon")
 			if icon := t.Object("icon"); icon != nil {
 				tag.MediaType = mediaType(icon)
 			}
@@ -239,7 +240,8 @@ func (o *Object) attachments() []Attachment {
 		if len(list) == maxAttachments {
 			break
 		}
-		a := Attachment{Type: m.Kind("Document", "Image", "Video", "Audio"), MediaType: mediaType(m), URL: m.URL(), PreviewURL: m.picture("icon")}
+		a := Attachment{Type: m.Kind("Document", "Image", "Video", "Audio"), MediaType: mediaType(m), URL: m.URL()}
+		a.PreviewURL, _ = m.picture("icon")
 		if a.URL == "" {
 			a.URL = m.href("href")
 		}

@@ -172,6 +172,14 @@ func (o *Object) Bool(key string) bool {
 	return ok && b
 }
 
+// boolOr is Bool for flags that are set unless they say otherwise.
+func (o *Object) boolOr(key string, absent bool) bool {
+	if b, ok := o.Raw[key].(bool); ok {
+		return b
+	}
+	return absent
+}
+
 // Int is a whole number.
 func (o *Object) Int(key string) (int64, bool) {
 	n, ok := o.Raw[key].(int64)

@@ -127,6 +127,8 @@ type ImageDoc struct {
 	Type      string `json:"type"`
 	MediaType string `json:"mediaType,omitzero"`
 	URL       string `json:"url"`
+	// Summary says what an avatar or a header shows, in plain text.
+	Summary string `json:"summary,omitzero"`
 }
 
 // Image is a picture.

@@ -77,7 +77,7 @@ func TestReadActorForeignClaims(t *testing.T) {
 		"followers":"https://www.w3.org/ns/activitystreams#Public","following":"https://good.example/users/bob/following","outbox":"as:Public","featured":{"id":"https://good.example/f"},"featuredTags":"http://evil.example/t",
 		"url":"https://good.example/@bob","endpoints":{"sharedInbox":"https://victim.example/inbox"},
 		"publicKey":[{"id":"https://good.example/users/bob#main-key","owner":"https://evil.example/users/m","publicKeyPem":"X"},{"id":"https://evil.example/users/m#k","owner":"https://evil.example/users/m","publicKeyPem":"Y"}],
-		"movedTo":{"id":"https://new.example/m"},"icon":[{"type":"Image","url":"javascript:1"},{"type":"Image","url":{"href":"https://cdn.example/a.png"}}],"image":"https://cdn.example/b.png","alsoKnownAs":"https://old.example/m","attributionDomains":["A.example","a.example/x","b.example:1",7,"a.example"]}`))
+		"movedTo":{"id":"https://new.example/m"},"icon":[{"type":"Image","url":"javascript:1","summary":"no"},{"type":"Image","url":{"href":"https://cdn.example/a.png"},"name":"m smiles"}],"image":"https://cdn.example/b.png","showMedia":false,"showFeatured":"no","alsoKnownAs":"https://old.example/m","attributionDomains":["A.example","a.example/x","b.example:1",7,"a.example"]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func TestReadActorForeignClaims(t *testing.T) {
 	want := Actor{
 		ID: "https://evil.example/users/m", Type: "Person", PreferredUsername: "m", Inbox: "https://evil.example/inbox", URL: "https://evil.example/users/m",
 		PublicKeyID: "https://evil.example/users/m#k", PublicKeyPEM: "Y", KeyOwner: "https://evil.example/users/m", MovedTo: "https://new.example/m",
-		IconURL: "https://cdn.example/a.png", ImageURL: "https://cdn.example/b.png", AlsoKnownAs: []string{"https://old.example/m"}, AttributionDomains: []string{"a.example"},
+		IconURL: "https://cdn.example/a.png", IconAlt: "m smiles", ShowRepliesInMedia: true, ShowFeatured: true, ImageURL: "https://cdn.example/b.png", AlsoKnownAs: []string{"https://old.example/m"}, AttributionDomains: []string{"a.example"},
 	}
 	if diff := cmp.Diff(want, a); diff != "" {
 		t.Error(diff)

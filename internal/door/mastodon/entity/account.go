@@ -272,7 +272,7 @@ func (r *Renderer) account(a *accounts.Account, links map[string]text.MentionLin
 		ID: ids.Format(a.ID), Username: a.Username, Acct: a.Acct(), Group: a.Group(), CreatedAt: stamp(midnight(a.CreatedAt)),
 		URL: textOrNil(pageOf(a)), URI: a.URI, Avatar: avatar, AvatarStatic: avatar, Header: header, HeaderStatic: header,
 		FollowersCount: a.FollowersCount, FollowingCount: a.FollowingCount, StatusesCount: a.StatusesCount, LastStatusAt: date(a.LastStatusAt),
-		Discoverable: new(bool), HideCollections: new(a.HideCollections), ShowMedia: true, ShowMediaReplies: true, ShowFeatured: true,
+		Discoverable: new(bool), HideCollections: new(a.HideCollections), ShowMedia: a.ShowMedia, ShowMediaReplies: a.ShowMediaReplies, ShowFeatured: a.ShowFeatured,
 		FeatureApproval: FeatureApproval{Automatic: []string{}, Manual: []string{}, CurrentUser: "denied"},
 		Memorial:        a.Memorial, Limited: a.Silenced(), Emojis: []CustomEmoji{}, Fields: []Field{},
 	}

@@ -95,8 +95,8 @@ func (a *API) contact(r *api.Request, i settings.Instance) (*entity.Account, err
 func (a *API) configuration(i settings.Instance) entity.Configuration {
 	everybody := entity.FeedAccess{Local: "public", Remote: "public"}
 	c := entity.Configuration{
-		Accounts: entity.AccountLimits{MaxDisplayNameLength: accounts.MaxDisplayName, MaxNoteLength: accounts.MaxNote, MaxAvatarDescriptionLength: maxImageDescription,
-			MaxHeaderDescriptionLength: maxImageDescription, MaxPinnedStatuses: statuses.MaxPins, MaxProfileFields: accounts.MaxFields,
+		Accounts: entity.AccountLimits{MaxDisplayNameLength: accounts.MaxDisplayName, MaxNoteLength: accounts.MaxNote, MaxAvatarDescriptionLength: accounts.MaxImageDescription,
+			MaxHeaderDescriptionLength: accounts.MaxImageDescription, MaxPinnedStatuses: statuses.MaxPins, MaxProfileFields: accounts.MaxFields,
 			ProfileFieldNameLimit: accounts.MaxFieldText, ProfileFieldValueLimit: accounts.MaxFieldText},
 		Statuses: statusLimits(), MediaAttachments: mediaLimits(), Polls: pollLimits(),
 		TimelinesAccess: entity.TimelinesAccess{LiveFeeds: everybody, HashtagFeeds: everybody, TrendingLinkFeeds: everybody},

@@ -20,8 +20,6 @@ const (
 	maxProfileImage = 8 << 20
 	// maxProfileUpload is a body with both.
 	maxProfileUpload = 2*maxProfileImage + 1<<20
-	// maxImageDescription is how many characters describe an avatar or a header (Mastodon).
-	maxImageDescription = 150
 	// maxAttributionDomains is how many sites may name an account as an author (Mastodon).
 	maxAttributionDomains = 100
 )
@@ -112,17 +110,51 @@ func (a *API) updateCredentials(w http.ResponseWriter, r *api.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := a.storeImages(r, &change); err != nil {
-		return err
-	}
-	acct, err := a.Accounts.UpdateProfile(r.Context(), r.Viewer(), change)
+	acct, err := a.changeProfile(r, change)
 	if err != nil {
 		return err
 	}
-	if err := a.dropReplaced(r.Context(), r.Account, acct); err != nil {
+	return a.answerCredentials(w, r, acct, prefs)
+}
+
+// changeProfile keeps a change of the profile, and its pictures.
+func (a *API) changeProfile(r *api.Request, change accounts.Profile) (*accounts.Account, error) {
+	if err := a.storeImages(r, &change); err != nil {
+		return nil, err
+	}
+	acct, err := a.Accounts.UpdateProfile(r.Context(), r.Viewer(), change)
+	if err != nil {
+		return nil, err
+	}
+	return acct, a.dropReplaced(r.Context(), r.Account, acct)
+}
+
+func (a *API) profile(w http.ResponseWriter, r *api.Request) error {
+	return a.answerProfile(w, r, r.Account)
+}
+
+func (a *API) updateProfile(w http.ResponseWriter, r *api.Request) error {
+	change, err := a.profileChange(r)
+	if err != nil {
 		return err
 	}
-	return a.answerCredentials(w, r, acct, prefs)
+	acct, err := a.changeProfile(r, change)
+	if err != nil {
+		return err
+	}
+	return a.answerProfile(w, r, acct)
+}
+
+func (a *API) answerProfile(w http.ResponseWriter, r *api.Request, acct *accounts.Account) error {
+	shown, err := a.Render.Account(r.Context(), a.DB, acct)
+	if err != nil {
+		return err
+	}
+	tags, err := a.Statuses.FeaturedTags(r.Context(), a.DB, acct.ID)
+	if err != nil {
+		return err
+	}
+	return ok(w, a.Render.Profile(acct, shown, tags))
 }
 
 // profileChange reads a change of the profile and checks it.
@@ -130,11 +162,12 @@ func (a *API) profileChange(r *api.Request) (accounts.Profile, error) {
 	p := r.Params
 	change := accounts.Profile{DisplayName: p.Text("display_name"), Note: p.Text("note"), Locked: p.Flag("locked"), Bot: p.Flag("bot"),
 		Discoverable: p.Flag("discoverable"), Indexable: p.Flag("indexable"), HideCollections: p.Flag("hide_collections"),
-		AvatarDescription: p.Text("avatar_description"), HeaderDescription: p.Text("header_description")}
+		AvatarDescription: p.Text("avatar_description"), HeaderDescription: p.Text("header_description"),
+		ShowMedia: p.Flag("show_media"), ShowMediaReplies: p.Flag("show_media_replies"), ShowFeatured: p.Flag("show_featured")}
 	var f faults
 	f.tooLong("display_name", "Display name", change.DisplayName, accounts.MaxDisplayName)
-	f.tooLong("avatar_description", "Avatar description", change.AvatarDescription, maxImageDescription)
-	f.tooLong("header_description", "Header description", change.HeaderDescription, maxImageDescription)
+	f.tooLong("avatar_description", "Avatar description", change.AvatarDescription, accounts.MaxImageDescription)
+	f.tooLong("header_description", "Header description", change.HeaderDescription, accounts.MaxImageDescription)
 	if change.Note != nil && text.Count(*change.Note, "") > accounts.MaxNote {
 		f.add("note", "ERR_TOO_LONG", "Note", "is too long (maximum is "+itoa(accounts.MaxNote)+" characters)")
 	}
@@ -278,11 +311,8 @@ func (a *API) dropReplaced(ctx context.Context, before, now *accounts.Account) e
 // deleteImage removes the avatar or the header.
 func (a *API) deleteImage(change accounts.Profile) api.Handler {
 	return func(w http.ResponseWriter, r *api.Request) error {
-		acct, err := a.Accounts.UpdateProfile(r.Context(), r.Viewer(), change)
+		acct, err := a.changeProfile(r, change)
 		if err != nil {
-			return err
-		}
-		if err := a.dropReplaced(r.Context(), r.Account, acct); err != nil {
 			return err
 		}
 		return a.answerCredentials(w, r, acct, r.User.Settings)

@@ -81,6 +81,8 @@ func (a *API) profileRoutes() []api.Route {
 	return []api.Route{
 		{Method: get, Pattern: "/api/v1/accounts/verify_credentials", Auth: api.User, Scopes: scopes("profile", "read:accounts"), Handler: a.verifyCredentials},
 		{Method: patch, Pattern: "/api/v1/accounts/update_credentials", Auth: api.User, Scopes: scopes("write:accounts"), MaxFile: maxProfileUpload, Handler: a.updateCredentials},
+		{Method: get, Pattern: "/api/v1/profile", Auth: api.User, Scopes: scopes("profile", "read:accounts"), Handler: a.profile},
+		{Method: patch, Pattern: "/api/v1/profile", Auth: api.User, Scopes: scopes("write:accounts"), MaxFile: maxProfileUpload, Handler: a.updateProfile},
 		{Method: remove, Pattern: "/api/v1/profile/avatar", Auth: api.User, Scopes: scopes("write:accounts"), Handler: a.deleteImage(accounts.Profile{Avatar: new(""), AvatarDescription: new("")})},
 		{Method: remove, Pattern: "/api/v1/profile/header", Auth: api.User, Scopes: scopes("write:accounts"), Handler: a.deleteImage(accounts.Profile{Header: new(""), HeaderDescription: new("")})},
 		{Method: get, Pattern: "/api/v1/preferences", Auth: api.User, Scopes: scopes("read:accounts"), Handler: a.preferences},

@@ -28,6 +28,7 @@ type Account struct {
 	Followers       int64
 	Following       int64
 	Posts           int64
+	HideMedia       bool // the profile has no page of media
 	HideCounts      bool // the person hides whom they follow and who follows them
 	CreatedAt       time.Time
 }
