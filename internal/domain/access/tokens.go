@@ -192,6 +192,20 @@ func (s *Service) RevokeToken(ctx context.Context, app *Application, plain strin
 	})
 }
 
+// TokenOf finds a token of an application that still counts; any other is errs.NotFound. That is no use of the token.
+func (s *Service) TokenOf(ctx context.Context, q db.Q, app *Application, plain string) (*Token, error) {
+	if plain == "" || len(plain) > maxSecret {
+		return nil, errs.NotFound()
+	}
+	t := &Token{AppID: app.ID, App: app}
+	var scopes string
+	var created int64
+	err := q.QueryRow(ctx, "SELECT id, user_id, scopes, created_at FROM oauth_access_tokens WHERE token_hash = $1 AND application_id = $2 AND revoked_at = 0", hashSecret(plain), app.ID).
+		Scan(&t.ID, &t.UserID, &scopes, &created)
+	t.Scopes, t.CreatedAt = strings.Fields(scopes), db.At(created)
+	return t, err
+}
+
 // revokeTokens ends the tokens of a condition, whose arguments follow the time.
 func (s *Service) revokeTokens(ctx context.Context, tx *db.Tx, where string, args ...any) error {
 	list, err := db.Column[TokenID](ctx, tx, "UPDATE oauth_access_tokens SET revoked_at = $1 WHERE "+where+" AND revoked_at = 0 RETURNING id", args...)

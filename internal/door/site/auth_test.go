@@ -271,6 +271,18 @@ func TestOwnSettings(t *testing.T) {
 	if _, _, _, err := w.access.Authenticate(w.Ctx(), grant.Plain); err == nil {
 		t.Error("the app's token still works")
 	}
+	grant, err = w.access.IssueToken(w.Ctx(), app, u.ID, access.Scopes{"read"})
+	w.ok(err)
+	if rec := b.do("DELETE", "/oauth/authorized_applications/"+id, nil); rec.Code != 422 {
+		t.Errorf("without the form's token: %d", rec.Code) // SES-11
+	}
+	b.headers.Set("X-CSRF-Token", token.FindStringSubmatch(b.get("/settings/profile", 200))[1])
+	if rec := b.do("DELETE", "/oauth/authorized_applications/"+id, nil); rec.Code != 303 {
+		t.Errorf("as a script of Mastodon's pages does: %d %s", rec.Code, plain(rec.Body.String()))
+	}
+	if _, _, _, err := w.access.Authenticate(w.Ctx(), grant.Plain); err == nil {
+		t.Error("the app's token works after all")
+	}
 	// Another person's session and app cannot be ended.
 	mine := w.browser()
 	mine.signIn(w.person("bob"))

@@ -149,6 +149,7 @@ func (s *Server) Mount(mux chi.Router) {
 	form(view.PathSessions+"/{id}/revoke", nil, s.mine(s.endSession))
 	form(view.PathApps, s.mine(s.apps), nil)
 	form(view.PathApps+"/{id}/revoke", nil, s.mine(s.revokeApp))
+	mux.Delete(view.PathApps+"/{id}", s.form(s.mine(s.revokeApp))) // as Mastodon's own pages do, with X-CSRF-Token
 	form(view.PathProfileSettings, s.mine(s.profileSettings), s.mine(s.saveProfile))
 	form(view.PathCleanup, s.mine(s.cleanup), s.mine(s.saveCleanup))
 	form("/settings", s.mine(s.settings), nil)

@@ -78,6 +78,7 @@ func (s *Server) Routes() []api.Route {
 		{Method: http.MethodGet, Pattern: "/api/v1/emails/check_confirmation", Auth: api.App, Scopes: []string{"read:accounts"}, Handler: s.checkConfirmation},
 		{Method: http.MethodPost, Pattern: "/oauth/token", Open: true, Handler: s.token},
 		{Method: http.MethodPost, Pattern: "/oauth/revoke", Open: true, Handler: s.revoke},
+		{Method: http.MethodPost, Pattern: "/oauth/introspect", Auth: api.Optional, Open: true, Handler: s.introspect},
 		{Method: http.MethodGet, Pattern: "/oauth/token/info", Auth: api.App, Handler: s.tokenInfo},
 		{Method: http.MethodGet, Pattern: "/oauth/userinfo", Auth: api.User, Scopes: []string{"profile"}, Handler: s.userInfo},
 		{Method: http.MethodPost, Pattern: "/oauth/userinfo", Auth: api.User, Scopes: []string{"profile"}, Handler: s.userInfo},

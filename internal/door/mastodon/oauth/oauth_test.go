@@ -3,6 +3,7 @@ package oauth_test
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -299,6 +300,53 @@ func TestRevoke(t *testing.T) {
 	}
 }
 
+// TestIntrospection: an application learns about its own tokens alone, and whoever is none learns nothing (OAU-08).
+func TestIntrospection(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	_, session := w.person("ann")
+	c, other := w.register("read write"), w.register("read")
+	token := w.answer(w.ask("POST", "/oauth/token", c.exchange(w.allow(session, c.form()).Query().Get("code"))), 200)["access_token"].(string)
+	own := func(of client) string {
+		return w.answer(w.ask("POST", "/oauth/token", url.Values{"grant_type": {"client_credentials"}, "client_id": {of.id}, "client_secret": {of.secret}}), 200)["access_token"].(string)
+	}
+	secret := func(of client, token string) url.Values {
+		return url.Values{"client_id": {of.id}, "client_secret": {of.secret}, "token": {token}}
+	}
+	ask := func(v url.Values, headers ...string) map[string]any {
+		return w.answer(w.ask("POST", "/oauth/introspect", v, headers...), 200)
+	}
+	for what, m := range map[string]map[string]any{
+		"by secret": ask(secret(c, token)), "by its own token": ask(url.Values{"token": {token}}, "Authorization", "Bearer "+own(c)),
+		"by basic": ask(url.Values{"token": {token}}, "Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(c.id+":"+c.secret))),
+	} {
+		if m["active"] != true || m["scope"] != "read" || m["client_id"] != c.id || m["token_type"] != "Bearer" || m["iat"] != float64(w.Clock.Now().Unix()) || len(m) != 5 {
+			t.Errorf("%s: %v", what, m)
+		}
+	}
+	for what, m := range map[string]map[string]any{
+		"another's by secret": ask(secret(other, token)), "another's by token": ask(url.Values{"token": {token}}, "Authorization", "Bearer "+own(other)),
+		"none": ask(secret(c, "nonsense")), "nothing": ask(secret(c, "")), "a long one": ask(secret(c, strings.Repeat("x", 5000))),
+	} {
+		if m["active"] != false || len(m) != 1 {
+			t.Errorf("%s: %v", what, m)
+		}
+	}
+	for what, rec := range map[string]*httptest.ResponseRecorder{
+		"nobody": w.ask("POST", "/oauth/introspect", url.Values{"token": {token}}), "a wrong secret": w.ask("POST", "/oauth/introspect", secret(client{c.id, "x"}, token)),
+		"a token about itself": w.ask("POST", "/oauth/introspect", url.Values{"token": {token}}, "Authorization", "Bearer "+token),
+		"a bad token":          w.ask("POST", "/oauth/introspect", url.Values{"token": {token}}, "Authorization", "Bearer nonsense"),
+	} {
+		if rec.Code != 401 {
+			t.Errorf("%s: %d %s", what, rec.Code, rec.Body)
+		}
+	}
+	w.answer(w.ask("POST", "/oauth/revoke", secret(c, token)), 200)
+	if m := ask(secret(c, token)); m["active"] != false {
+		t.Errorf("revoked: %v", m)
+	}
+}
+
 func TestSignUpByApp(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -372,7 +420,8 @@ func TestMetadata(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	m := w.answer(w.ask("GET", "/.well-known/oauth-authorization-server", nil, "Host", "evil.example", "X-Forwarded-Host", "evil.example"), 200)
-	if m["issuer"] != "https://local.example/" || m["token_endpoint"] != "https://local.example/oauth/token" || m["app_registration_endpoint"] != "https://local.example/api/v1/apps" {
+	if m["issuer"] != "https://local.example/" || m["token_endpoint"] != "https://local.example/oauth/token" || m["app_registration_endpoint"] != "https://local.example/api/v1/apps" ||
+		m["introspection_endpoint"] != "https://local.example/oauth/introspect" {
 		t.Errorf("%v", m)
 	}
 	if l := m["code_challenge_methods_supported"].([]any); len(l) != 1 || l[0] != "S256" {

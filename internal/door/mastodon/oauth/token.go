@@ -115,6 +115,38 @@ func (s *Server) revoke(w http.ResponseWriter, r *api.Request) error {
 	return httpio.JSON(w, http.StatusOK, struct{}{})
 }
 
+// introspect tells an application about a token of its own (RFC 7662), as Doorkeeper does. It says who it is by its secret, or by
+// another of its tokens; of any other token, and of those that are none, it learns only that they are not active.
+func (s *Server) introspect(w http.ResponseWriter, r *api.Request) error {
+	plain := strings.TrimSpace(r.Params.String("token"))
+	app, err := s.client(r)
+	switch {
+	case errs.IsNotFound(err) && r.Token != nil && r.Token.App != nil && r.Bearer != plain:
+		app = r.Token.App
+	case errs.IsNotFound(err):
+		return invalidClient.write(w)
+	case err != nil:
+		return err
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	t, err := s.Access.TokenOf(r.Context(), s.DB, app, plain)
+	if errs.IsNotFound(err) {
+		return httpio.JSON(w, http.StatusOK, struct {
+			Active bool `json:"active"`
+		}{})
+	}
+	if err != nil {
+		return err
+	}
+	return httpio.JSON(w, http.StatusOK, struct {
+		Active    bool   `json:"active"`
+		Scope     string `json:"scope"`
+		ClientID  string `json:"client_id"`
+		TokenType string `json:"token_type"`
+		IssuedAt  int64  `json:"iat"`
+	}{true, t.Scopes.String(), app.ClientID, "Bearer", t.CreatedAt.Unix()})
+}
+
 func (s *Server) tokenInfo(w http.ResponseWriter, r *api.Request) error {
 	type app struct {
 		UID *string `json:"uid"`
@@ -159,6 +191,7 @@ func (s *Server) metadata(w http.ResponseWriter, _ *api.Request) error {
 		Authorization        string   `json:"authorization_endpoint"`
 		Token                string   `json:"token_endpoint"`
 		Revocation           string   `json:"revocation_endpoint"`
+		Introspection        string   `json:"introspection_endpoint"`
 		UserInfo             string   `json:"userinfo_endpoint"`
 		Scopes               []string `json:"scopes_supported"`
 		ResponseTypes        []string `json:"response_types_supported"`
@@ -168,7 +201,7 @@ func (s *Server) metadata(w http.ResponseWriter, _ *api.Request) error {
 		ChallengeMethods     []string `json:"code_challenge_methods_supported"`
 		ServiceDocumentation string   `json:"service_documentation"`
 		AppRegistration      string   `json:"app_registration_endpoint"`
-	}{at("/"), at("/oauth/authorize"), at("/oauth/token"), at("/oauth/revoke"), at("/oauth/userinfo"), access.KnownScopes(),
+	}{at("/"), at("/oauth/authorize"), at("/oauth/token"), at("/oauth/revoke"), at("/oauth/introspect"), at("/oauth/userinfo"), access.KnownScopes(),
 		[]string{"code"}, []string{"query"}, []string{"authorization_code", "client_credentials"},
 		[]string{"client_secret_basic", "client_secret_post"}, []string{"S256"}, "https://docs.joinmastodon.org/", at("/api/v1/apps")})
 }

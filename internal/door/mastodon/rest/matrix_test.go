@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/door/mastodon/api"
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/testkit/dbtest"
@@ -79,6 +80,39 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 		if r.Auth == api.User {
 			ask(app).says(422, "This method requires an authenticated user")
 			ask(limbo).says(403, "Your login is missing a confirmed e-mail address")
+		}
+	}
+}
+
+// TestEveryScopeOpensItsRoutesAlone asks each route with each scope there is: it is let in by the scope named, by that one's parent, by the old
+// "follow" where Mastodon says so, and by none else (OAU-04).
+func TestEveryScopeOpensItsRoutesAlone(t *testing.T) {
+	t.Parallel()
+	d := open(t, dbtest.SQLite(t))
+	ann := d.person("ann")
+	covers := func(scope, required string) bool {
+		parent, _, _ := strings.Cut(required, ":")
+		switch {
+		case scope == required, scope == parent && parent != "admin":
+			return true
+		case strings.HasPrefix(required, "admin:"):
+			return strings.HasPrefix(required, scope+":") && scope != "admin"
+		case scope == "follow":
+			return slices.Contains([]string{"read:blocks", "write:blocks", "read:mutes", "write:mutes", "read:follows", "write:follows"}, required)
+		}
+		return required == "profile" && (scope == "read" || scope == "read:accounts")
+	}
+	for _, scope := range access.KnownScopes() {
+		as := d.token(ann, scope)
+		for _, r := range d.routes {
+			if len(r.Scopes) == 0 || r.Auth == api.None {
+				continue
+			}
+			allowed := slices.ContainsFunc(r.Scopes, func(required string) bool { return covers(scope, required) })
+			got := d.call(r.Method, param.ReplaceAllString(r.Pattern, "7"), as, nil)
+			if refused := got.code == 403 && got.str("error") == "This action is outside the authorized scopes"; refused == allowed || got.code == 401 {
+				t.Errorf("%s %s answers %d to %s, which opens it: %v", r.Method, r.Pattern, got.code, scope, allowed)
+			}
 		}
 	}
 }
