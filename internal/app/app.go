@@ -9,6 +9,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/feeds"
 	"github.com/gomph/gomph/internal/domain/filters"
 	"github.com/gomph/gomph/internal/domain/instances"
+	"github.com/gomph/gomph/internal/domain/links"
 	"github.com/gomph/gomph/internal/domain/media"
 	"github.com/gomph/gomph/internal/domain/moderation"
 	"github.com/gomph/gomph/internal/domain/notifications"
@@ -45,6 +46,7 @@ type App struct {
 	Relations     *relations.Service
 	Media         *media.Service
 	Statuses      *statuses.Service
+	Links         *links.Service
 	Filters       *filters.Service
 	Moderation    *moderation.Service
 	Feeds         *feeds.Service

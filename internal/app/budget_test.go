@@ -251,6 +251,12 @@ func everything(here, there *server) {
 	here.post(ann, statuses.Draft{Text: "@bob for you", Visibility: statuses.Direct})
 	both()
 
+	// A link to a page, which is a profile of the other server.
+	page := here.post(ann, statuses.Draft{Text: "look"})
+	here.must(here.DB.Write(ctx, func(tx *db.Tx) error {
+		return here.Jobs.Emit(ctx, tx, statuses.LinkPosted{StatusID: page.ID, URL: "http://" + there.Config.LocalDomain + "/@eve"})
+	}))
+	both()
 	quotable := here.post(ann, statuses.Draft{Text: "quote me", QuotePolicy: statuses.QuotableByAll})
 	both()
 	quotableThere, err := there.Statuses.ByURI(ctx, there.DB, quotable.URI)

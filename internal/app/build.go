@@ -14,6 +14,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/feeds"
 	"github.com/gomph/gomph/internal/domain/filters"
 	"github.com/gomph/gomph/internal/domain/instances"
+	"github.com/gomph/gomph/internal/domain/links"
 	"github.com/gomph/gomph/internal/domain/media"
 	"github.com/gomph/gomph/internal/domain/moderation"
 	"github.com/gomph/gomph/internal/domain/notifications"
@@ -145,6 +146,7 @@ func (a *App) buildPosts(resolver statuses.Resolver) {
 	a.Statuses = statuses.New(statuses.Deps{
 		DB: a.DB, Jobs: a.Jobs, IDs: a.IDs, Clock: a.Clock, Site: a.Site, Accounts: a.Accounts, Relations: a.Relations, Media: a.Media, Resolver: resolver,
 	})
+	a.Links = links.New(links.Deps{DB: a.DB, IDs: a.IDs, Clock: a.Clock, Site: a.Site, Instances: a.Instances, Accounts: a.Accounts, Statuses: a.Statuses, Fetch: a.fetch, Resolver: resolver})
 	a.Moderation = moderation.New(moderation.Deps{DB: a.DB, Jobs: a.Jobs, IDs: a.IDs, Clock: a.Clock, Accounts: a.Accounts, Statuses: a.Statuses})
 	a.Filters = filters.New(filters.Deps{DB: a.DB, IDs: a.IDs, Clock: a.Clock, Statuses: a.Statuses, Bus: a.Bus})
 	a.Notifications = notifications.New(notifications.Deps{

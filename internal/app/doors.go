@@ -67,7 +67,7 @@ func (a *App) buildDoors() error {
 	d.gate = a.gate()
 	d.mailer = mailer.New(mailer.Deps{DB: a.DB, Site: a.Site, Settings: a.Settings, Accounts: a.Accounts, Access: a.Access, Sender: sender})
 	d.render = entity.New(entity.Deps{
-		Site: a.Site, Clock: a.Clock, Accounts: a.Accounts, Relations: a.Relations, Statuses: a.Statuses, Media: a.Media, Filters: a.Filters,
+		Site: a.Site, Clock: a.Clock, Accounts: a.Accounts, Relations: a.Relations, Statuses: a.Statuses, Media: a.Media, Links: a.Links, Filters: a.Filters,
 	})
 	d.rest = rest.New(rest.Deps{
 		DB: a.DB, Clock: a.Clock, Site: a.Site, Settings: a.Settings, Access: a.Access, Accounts: a.Accounts, Relations: a.Relations, Instances: a.Instances,
@@ -83,7 +83,7 @@ func (a *App) buildDoors() error {
 	}
 	d.site, err = site.New(site.Deps{
 		DB: a.DB, Clock: a.Clock, Site: a.Site, Settings: a.Settings, Instances: a.Instances, Accounts: a.Accounts, Access: a.Access, Relations: a.Relations,
-		Statuses: a.Statuses, Resolver: a.Federation, Finder: a.Federation, Log: a.Log, Limiter: d.api.Limiter, ClientAddr: addr, Asset: d.render.Asset,
+		Statuses: a.Statuses, Links: a.Links, Resolver: a.Federation, Finder: a.Federation, Log: a.Log, Limiter: d.api.Limiter, ClientAddr: addr, Asset: d.render.Asset,
 		Dist: web.Dist(), Version: config.Version,
 	})
 	if err != nil {

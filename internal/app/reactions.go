@@ -27,6 +27,8 @@ var (
 	mails = jobs.Policy{Queue: jobs.Mailers, Attempts: 9, Statements: 8}
 	// pulls are few: what is fetched is wanted, not needed. One may bring a whole thread.
 	pulls = jobs.Policy{Queue: jobs.Pull, Attempts: 3, Deadline: 2 * time.Minute, Statements: 200}
+	// previews ask a site for a page, its oEmbed and its picture, and perhaps for its author; nobody misses one that failed.
+	previews = jobs.Policy{Queue: jobs.Pull, Attempts: 3, Deadline: time.Minute, Statements: 60}
 	// walks fetch and store two dozen posts of a thread.
 	walks = jobs.Policy{Queue: jobs.Pull, Attempts: 3, Deadline: 2 * time.Minute, Statements: 1500}
 	// outboxes store a page of posts, with all that they mention.
@@ -73,6 +75,7 @@ func (a *App) onPeople() {
 	jobs.On(j, "mailer.approved", mails, mail.Approved)
 	jobs.On(j, "mailer.registrations_limited", mails, mail.RegistrationsLimited)
 	jobs.On(j, "activitypub.send_profile", fanOut, a.Federation.SendProfile, jobs.When(func(e accounts.ProfileUpdated) bool { return e.Local }))
+	jobs.On(j, "links.reattribute", onDefault, a.Links.Reattribute, jobs.When(func(e accounts.ProfileUpdated) bool { return e.Local }))
 	jobs.On(j, "activitypub.send_actor_delete", fanOut, a.Federation.SendActorDelete, jobs.When(func(e accounts.Removed) bool { return e.Local }))
 	jobs.On(j, "activitypub.send_move", fanOut, a.Federation.SendMove)
 	jobs.On(j, "activitypub.send_flag", fanOut, a.Federation.SendFlag, jobs.When(func(e moderation.Reported) bool { return e.ByLocal && len(e.Domains) > 0 }))
@@ -104,6 +107,7 @@ func (a *App) onPosts() {
 	jobs.On(j, "activitypub.send_quote_request", fanOut, fed.SendQuoteRequest)
 	jobs.On(j, "activitypub.send_revoked", fanOutOfTwo, fed.SendRevoked)
 	jobs.On(j, "activitypub.check_quote", pulls, fed.CheckQuote, jobs.Unique(statuses.QuoteReceived.Key), jobs.Lane(statuses.QuoteReceived.Host))
+	jobs.On(j, "links.preview", previews, a.Links.Preview, jobs.Lane(statuses.LinkPosted.Host))
 	jobs.On(j, "activitypub.send_pin", fanOut, fed.SendPin)
 	jobs.On(j, "activitypub.send_featured_tag", fanOut, fed.SendFeaturedTag)
 	jobs.On(j, "activitypub.send_vote", fanOut, fed.SendVote, jobs.When(func(e statuses.Voted) bool { return e.ByLocal && !e.AuthorLocal }))
@@ -174,6 +178,7 @@ func (a *App) onCommands() {
 	jobs.On(j, "access.clean_up", recurring, a.Access.CleanUp)
 	jobs.On(j, "access.limit_unattended", recurring, a.Access.LimitUnattended)
 	jobs.On(j, "jobs.forget", recurring, j.Forget)
+	jobs.On(j, "links.forget", recurring, a.Links.Forget)
 	jobs.On(j, "relations.expire_mutes", recurring, func(ctx context.Context, _ ExpireMutesDue) error { return a.Relations.ExpireMutes(ctx, 1000) })
 	jobs.On(j, "statuses.clean_up_old", recurring, a.Statuses.CleanUpOld)
 	jobs.On(j, "statuses.forget_keys", recurring, func(ctx context.Context, _ ForgetKeysDue) error { return a.Statuses.ForgetKeys(ctx) })

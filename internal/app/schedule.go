@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/gomph/gomph/internal/domain/access"
+	"github.com/gomph/gomph/internal/domain/links"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/door/activitypub"
 	"github.com/gomph/gomph/internal/kit/jobs"
@@ -39,6 +40,7 @@ var schedule = []jobs.Recurring{
 	{Name: "access.limit_unattended", Every: time.Hour, Event: access.UnattendedDue{}},
 	{Name: "activitypub.catch_up", Every: 5 * time.Minute, Event: activitypub.CatchUpDue{}},
 	{Name: "jobs.forget", Every: time.Hour, Event: jobs.ForgetDue{}},
+	{Name: "links.forget", Every: 24 * time.Hour, Event: links.ForgetDue{}},
 	{Name: "media.sweep", Every: time.Hour, Event: SweepMediaDue{}},
 	{Name: "relations.expire_mutes", Every: time.Minute, Event: ExpireMutesDue{}},
 	{Name: "statuses.clean_up_old", Every: time.Minute, Event: statuses.CleanUpOldDue{}},

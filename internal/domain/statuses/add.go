@@ -63,6 +63,9 @@ func (s *Service) add(ctx context.Context, tx *db.Tx, a addition) (bool, error) 
 	if err := s.countPost(ctx, tx, st); err != nil {
 		return false, err
 	}
+	if err := s.linked(ctx, tx, st, a.mentions); err != nil {
+		return false, err
+	}
 	old := a.old || !st.Local && s.Clock.Now().Sub(st.CreatedAt) > oldAfter
 	return true, s.Jobs.Emit(ctx, tx, Posted{StatusID: st.ID, AccountID: st.AccountID, Local: st.Local, Reblog: st.Reblog(), Visibility: st.Visibility, Old: old, Quiet: a.quiet, Unheard: a.unheard})
 }

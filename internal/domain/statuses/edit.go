@@ -154,6 +154,10 @@ func (s *Service) change(ctx context.Context, tx *db.Tx, e edition) error {
 		return err
 	}
 	parts := st.parts & (hasMentions | hasQuote)
+	sameLinks := e.old.Content == st.Content && !e.mediaChanged
+	if sameLinks {
+		parts |= st.parts & hasCard
+	}
 	if len(e.mentions) > 0 {
 		parts |= hasMentions
 	}
@@ -167,6 +171,11 @@ func (s *Service) change(ctx context.Context, tx *db.Tx, e edition) error {
 	if err := tx.Do(ctx, "changing a status", `UPDATE statuses SET text = $1, content = $2, spoiler_text = $3, sensitive = $4, language = $5, emojis = $6, parts = $7, edited_at = $8, poll_id = $9, url = $10 WHERE id = $11`,
 		st.Text, st.Content, st.SpoilerText, st.Sensitive, st.Language, encode(st.Emojis), parts, db.Ms(st.EditedAt), st.PollID, st.URL, st.ID); err != nil {
 		return err
+	}
+	if !sameLinks {
+		if err := s.linked(ctx, tx, st, e.mentions); err != nil {
+			return err
+		}
 	}
 	return s.Jobs.Emit(ctx, tx, Edited{StatusID: st.ID, AccountID: st.AccountID, Local: st.Local})
 }

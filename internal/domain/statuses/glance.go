@@ -22,6 +22,8 @@ type Glance struct {
 	QuotePolicy                                 QuotePolicy
 	// Quotes says that the post quotes another one, whatever became of it.
 	Quotes bool
+	// Carded says that the post has a link with a preview.
+	Carded bool
 	Viewer Viewer
 	Author AuthorVersion
 	// Sensitized says that all of the author's attachments are hidden behind a warning.
@@ -94,7 +96,7 @@ func (s *Service) Glance(ctx context.Context, q db.Q, viewer accounts.ID, list [
 		if err := rows.Scan(into...); err != nil {
 			return nil, err
 		}
-		g.Visibility, g.Sensitized, g.Quotes = Visibility(visibility), sensitized != 0, parts&hasQuote != 0
+		g.Visibility, g.Sensitized, g.Quotes, g.Carded = Visibility(visibility), sensitized != 0, parts&hasQuote != 0, parts&hasCard != 0
 		rowsOf = append(rowsOf, g)
 		out[g.ID] = &rowsOf[len(rowsOf)-1]
 	}

@@ -295,7 +295,7 @@ func (s *Service) dropQuote(ctx context.Context, tx *db.Tx, st *Status, u *Quote
 		}
 	}
 	st.parts &^= hasQuote
-	if err := tx.Do(ctx, "marking that a post does not quote", "UPDATE statuses SET parts = $1 WHERE id = $2", st.parts, st.ID); err != nil {
+	if err := tx.Do(ctx, "marking that a post does not quote", "UPDATE statuses SET parts = parts & $1 WHERE id = $2", ^int64(hasQuote), st.ID); err != nil {
 		return err
 	}
 	return tx.Do(ctx, "forgetting a quote", "DELETE FROM quotes WHERE id = $1", u.ID)

@@ -52,6 +52,7 @@ const (
 	hasMentions
 	hasTags
 	hasQuote
+	hasCard
 )
 
 // Status is a post, or a boost of one.
@@ -93,6 +94,9 @@ func (s *Status) Names() bool { return s.parts&hasMentions != 0 }
 
 // Quotes reports whether the post quotes another one, whatever became of it.
 func (s *Status) Quotes() bool { return s.parts&hasQuote != 0 }
+
+// Carded reports whether the post has a link with a preview.
+func (s *Status) Carded() bool { return s.parts&hasCard != 0 }
 
 // Reblog reports whether this is a boost.
 func (s *Status) Reblog() bool { return s.ReblogOfID != 0 }

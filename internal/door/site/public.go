@@ -12,6 +12,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/links"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/door/site/view"
 	"github.com/gomph/gomph/internal/kit/db"
@@ -26,8 +27,29 @@ const (
 	onPage    = 20
 )
 
-func (s *Server) posts(ctx context.Context, list []statuses.ID) ([]view.Post, error) {
+// shown is posts with all that pages show of them.
+type shown struct {
+	*statuses.Parts
+	cards map[statuses.ID]*links.Card
+}
+
+func (s *Server) load(ctx context.Context, list []statuses.ID) (*shown, error) {
 	p, err := s.Statuses.Load(ctx, s.DB, 0, list)
+	if err != nil {
+		return nil, err
+	}
+	var carded []statuses.ID
+	for id, st := range p.Statuses {
+		if st.Carded() {
+			carded = append(carded, id)
+		}
+	}
+	cards, err := s.Links.OfStatuses(ctx, s.DB, carded)
+	return &shown{p, cards}, err
+}
+
+func (s *Server) posts(ctx context.Context, list []statuses.ID) ([]view.Post, error) {
+	p, err := s.load(ctx, list)
 	if err != nil {
 		return nil, err
 	}
@@ -193,7 +215,7 @@ func (s *Server) profile(ctx context.Context, v *visit) error {
 			return err
 		}
 	}
-	parts, err := s.Statuses.Load(ctx, s.DB, 0, append(append([]statuses.ID{}, pinned...), list...))
+	parts, err := s.load(ctx, append(append([]statuses.ID{}, pinned...), list...))
 	if err != nil {
 		return err
 	}
@@ -254,7 +276,7 @@ func (s *Server) thread(ctx context.Context, v *visit) error {
 		return err
 	}
 	all := append(append([]statuses.ID{st.ID}, up...), down...)
-	parts, err := s.Statuses.Load(ctx, s.DB, 0, all)
+	parts, err := s.load(ctx, all)
 	if err != nil {
 		return err
 	}

@@ -7,9 +7,11 @@ import (
 	"strings"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/links"
 	"github.com/gomph/gomph/internal/domain/media"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/door/site/view"
+	"github.com/gomph/gomph/internal/kit/fetch/weburl"
 	"github.com/gomph/gomph/internal/kit/ids"
 	"github.com/gomph/gomph/internal/kit/text"
 )
@@ -132,7 +134,7 @@ func (s *Server) emojifyText(b *strings.Builder, words string, byCode map[string
 }
 
 // showPosts makes posts ready for a page, in the order given. What is not public or quietly public is never among them.
-func (s *Server) showPosts(p *statuses.Parts, list []statuses.ID) []view.Post {
+func (s *Server) showPosts(p *shown, list []statuses.ID) []view.Post {
 	out := make([]view.Post, 0, len(list))
 	for _, id := range list {
 		st := p.Statuses[id]
@@ -159,7 +161,7 @@ func (s *Server) showPosts(p *statuses.Parts, list []statuses.ID) []view.Post {
 	return out
 }
 
-func (s *Server) showPost(p *statuses.Parts, st *statuses.Status) (view.Post, bool) {
+func (s *Server) showPost(p *shown, st *statuses.Status) (view.Post, bool) {
 	a := p.Accounts[st.AccountID]
 	if a == nil || a.Suspended() {
 		return view.Post{}, false
@@ -175,6 +177,9 @@ func (s *Server) showPost(p *statuses.Parts, st *statuses.Status) (view.Post, bo
 	if poll := p.Polls[st.PollID]; poll != nil {
 		post.Poll = s.showPoll(poll)
 	}
+	if c := p.cards[st.ID]; c != nil {
+		post.Card = showCard(c)
+	}
 	if app, ok := p.Apps[st.ApplicationID]; ok {
 		post.AppName, post.AppURL = app.Name, app.Website
 	}
@@ -183,21 +188,25 @@ func (s *Server) showPost(p *statuses.Parts, st *statuses.Status) (view.Post, bo
 	return post, true
 }
 
+func showCard(c *links.Card) *view.Card {
+	return &view.Card{URL: c.Link, Title: cmp.Or(c.Title, c.Link), Description: c.Description, Provider: cmp.Or(c.ProviderName, weburl.Host(c.URL)), ImageURL: c.Image, ImageAlt: c.ImageDescription}
+}
+
 // withheld says why a quoted post is not shown.
 var withheld = map[statuses.QuoteState]string{
 	statuses.QuotePending: "The quoted post waits for its author's approval.", statuses.QuoteDeleted: "The quoted post was deleted.",
 }
 
 // showQuote shows what a post quotes, as far as everybody may see it. What that quotes in turn is not shown.
-func (s *Server) showQuote(p *statuses.Parts, st *statuses.Status) *view.Quote {
+func (s *Server) showQuote(p *shown, st *statuses.Status) *view.Quote {
 	u := p.Quotes[st.ID]
 	if u == nil {
 		return nil
 	}
 	if quoted := p.Statuses[u.QuotedStatusID]; u.State.Shows() && quoted != nil && quoted.Distributable() {
-		alone := *p
+		alone := *p.Parts
 		alone.Quotes = nil
-		if post, ok := s.showPost(&alone, quoted); ok {
+		if post, ok := s.showPost(&shown{&alone, p.cards}, quoted); ok {
 			return &view.Quote{Post: &post}
 		}
 	}
@@ -215,7 +224,7 @@ func (s *Server) postURL(a *accounts.Account, st *statuses.Status) string {
 }
 
 // showReply names whom a post answers, as far as that is known without another question.
-func (s *Server) showReply(p *statuses.Parts, by *accounts.Account, st *statuses.Status) *view.ReplyTo {
+func (s *Server) showReply(p *shown, by *accounts.Account, st *statuses.Status) *view.ReplyTo {
 	if st.InReplyToAccountID == 0 {
 		return nil
 	}

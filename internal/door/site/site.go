@@ -17,6 +17,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/instances"
+	"github.com/gomph/gomph/internal/domain/links"
 	"github.com/gomph/gomph/internal/domain/relations"
 	"github.com/gomph/gomph/internal/domain/settings"
 	"github.com/gomph/gomph/internal/domain/statuses"
@@ -42,6 +43,7 @@ type Deps struct {
 	Access    *access.Service
 	Relations *relations.Service
 	Statuses  *statuses.Service
+	Links     *links.Service
 	// Resolver finds accounts by handle, Finder by id, elsewhere too; nil finds those known here.
 	Resolver statuses.Resolver
 	Finder   Finder

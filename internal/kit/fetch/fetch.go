@@ -98,6 +98,8 @@ type Request struct {
 	Body   []byte
 	// MaxBody is the longest answer in bytes after decompression; 0 is DefaultMaxBody.
 	MaxBody int64
+	// Cut takes the beginning of an answer that is longer than MaxBody, which is an error otherwise.
+	Cut bool
 	// Sign is called on every hop when the headers are final; nil signs nothing.
 	Sign func(r *http.Request, body []byte) error
 	// Redirects is how many hops a GET or HEAD follows: 0 is DefaultRedirects, negative none, at most 5. Other methods never follow.
@@ -298,7 +300,7 @@ func readBody(answer *http.Response, r Request, into *Response) error {
 	if e := answer.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
 		return ErrEncoding
 	}
-	if answer.ContentLength > r.MaxBody {
+	if answer.ContentLength > r.MaxBody && !r.Cut {
 		return ErrTooLarge
 	}
 	var body bytes.Buffer
@@ -306,7 +308,11 @@ func readBody(answer *http.Response, r Request, into *Response) error {
 	if sink == nil {
 		sink = &body
 	}
-	n, err := io.Copy(sink, io.LimitReader(answer.Body, r.MaxBody+1))
+	most := r.MaxBody + 1
+	if r.Cut {
+		most = r.MaxBody
+	}
+	n, err := io.Copy(sink, io.LimitReader(answer.Body, most))
 	if err != nil {
 		return err
 	}

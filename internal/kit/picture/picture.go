@@ -81,7 +81,7 @@ func Decode(body []byte) (*Picture, error) {
 	if err != nil {
 		return nil, err
 	}
-	if cfg.Width <= 0 || cfg.Height <= 0 || cfg.Width > maxSide || cfg.Height > maxSide || cfg.Width*cfg.Height > MaxPixels {
+	if !sane(cfg) {
 		return nil, ErrTooLarge
 	}
 	p := &Picture{}
@@ -102,6 +102,19 @@ func Decode(body []byte) (*Picture, error) {
 		return nil, fmt.Errorf("%w: %w", ErrFormat, err)
 	}
 	return p, nil
+}
+
+// Size tells a picture's width and height in pixels, as they are stored, without decoding it. Too large ones are an error as with Decode.
+func Size(body []byte) (width, height int, err error) {
+	_, cfg, err := config(body)
+	if err == nil && !sane(cfg) {
+		err = ErrTooLarge
+	}
+	return cfg.Width, cfg.Height, err
+}
+
+func sane(cfg image.Config) bool {
+	return cfg.Width > 0 && cfg.Height > 0 && cfg.Width <= maxSide && cfg.Height <= maxSide && cfg.Width*cfg.Height <= MaxPixels
 }
 
 // config tells a picture's format and dimensions by its first bytes.

@@ -57,6 +57,7 @@ func record(j *jobs.Jobs) *recorder {
 	on[statuses.QuoteReceived](j, r)
 	on[statuses.ApprovalRevoked](j, r)
 	on[statuses.Refreshed](j, r)
+	on[statuses.LinkPosted](j, r)
 	return r
 }
 

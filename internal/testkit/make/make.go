@@ -4,6 +4,7 @@ package make
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -11,12 +12,14 @@ import (
 
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/instances"
+	"github.com/gomph/gomph/internal/domain/links"
 	"github.com/gomph/gomph/internal/domain/media"
 	"github.com/gomph/gomph/internal/domain/relations"
 	"github.com/gomph/gomph/internal/domain/settings"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/kit/clock"
 	"github.com/gomph/gomph/internal/kit/db"
+	"github.com/gomph/gomph/internal/kit/fetch"
 	"github.com/gomph/gomph/internal/kit/ids"
 	"github.com/gomph/gomph/internal/kit/jobs"
 )
@@ -34,6 +37,8 @@ type World struct {
 	Relations *relations.Service
 	Media     *media.Service
 	Statuses  *statuses.Service
+	// Links asks this machine alone: it takes every name for it.
+	Links *links.Service
 	// Changed lists the accounts whose relations changed.
 	Changed []accounts.ID
 
@@ -54,7 +59,21 @@ func New(t testing.TB, d *db.DB) *World {
 	w.Relations = relations.New(relations.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Accounts: w.Accounts, Changed: func(list ...accounts.ID) { w.Changed = append(w.Changed, list...) }})
 	w.Media = media.New(d, w.IDs, w.Clock)
 	w.Statuses = statuses.New(statuses.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Site: w.Site, Accounts: w.Accounts, Relations: w.Relations, Media: w.Media})
+	client := fetch.New(fetch.Options{AllowPrivate: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Clock: w.Clock,
+		Lookup: func(context.Context, string) ([]netip.Addr, error) {
+			return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
+		}})
+	t.Cleanup(client.Close)
+	w.Links = links.New(links.Deps{DB: d, IDs: w.IDs, Clock: w.Clock, Site: w.Site, Instances: w.Instances, Accounts: w.Accounts, Statuses: w.Statuses, Fetch: client, Resolver: known{w}})
 	return w
+}
+
+// known resolves handles of accounts that are here.
+type known struct{ *World }
+
+// Resolve implements statuses.Resolver.
+func (k known) Resolve(ctx context.Context, handles []accounts.Handle) ([]*accounts.Account, error) {
+	return k.Accounts.ByAccts(ctx, k.DB, handles)
 }
 
 var serial atomic.Int64

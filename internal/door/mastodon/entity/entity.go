@@ -10,6 +10,7 @@ import (
 
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/filters"
+	"github.com/gomph/gomph/internal/domain/links"
 	"github.com/gomph/gomph/internal/domain/media"
 	"github.com/gomph/gomph/internal/domain/relations"
 	"github.com/gomph/gomph/internal/domain/settings"
@@ -26,6 +27,8 @@ type Deps struct {
 	Relations *relations.Service
 	Statuses  *statuses.Service
 	Media     *media.Service
+	// Links are the previews of what posts link to; nil for none.
+	Links *links.Service
 	// Filters are what people do not want to read; nil for none.
 	Filters *filters.Service
 	// Roles names the roles that a profile shows; nil for none.

@@ -20,6 +20,8 @@ const (
 	// roomForBodies and roomForPeople bound the renderings in memory: about 4,000 posts and 4,000 accounts.
 	roomForBodies = 16 << 20
 	roomForPeople = 8 << 20
+	// roomForCards bounds the previews of links in memory: about 2,000.
+	roomForCards = 4 << 20
 	// pieceAge is how long a rendering may show names of others (who is mentioned, where someone moved) as they were.
 	pieceAge = 10 * time.Minute
 	// overhead is roughly what an entry takes besides its bytes.
@@ -30,6 +32,7 @@ const (
 type pieces struct {
 	bodies *shelf[statuses.ID, *bodyPiece]
 	people *shelf[accounts.ID, *personPiece]
+	cards  *shelf[statuses.ID, *cardPiece]
 }
 
 // bodyPiece is a post's Body as JSON without the last brace.
@@ -48,7 +51,7 @@ type personPiece struct {
 }
 
 func newPieces() *pieces {
-	return &pieces{newShelf[statuses.ID, *bodyPiece](roomForBodies), newShelf[accounts.ID, *personPiece](roomForPeople)}
+	return &pieces{newShelf[statuses.ID, *bodyPiece](roomForBodies), newShelf[accounts.ID, *personPiece](roomForPeople), newShelf[statuses.ID, *cardPiece](roomForCards)}
 }
 
 func marshal(v any) (out []byte, err error) {
@@ -70,6 +73,7 @@ type page struct {
 	polls   map[int64]*statuses.Poll
 	filters *filters.Set
 	quotes  map[statuses.ID]*statuses.Quote
+	cards   map[statuses.ID]*cardPiece
 }
 
 // place is where on a page a post stands.
@@ -158,6 +162,9 @@ func (p *page) fetch(ctx context.Context, q db.Q) error {
 		return err
 	}
 	if err := p.makePeople(ctx, q, now); err != nil {
+		return err
+	}
+	if err := p.makeCards(ctx, q, now); err != nil {
 		return err
 	}
 	var polls []int64
@@ -281,6 +288,7 @@ func (p *page) extras(out []byte, b *bodyPiece, acts, g *statuses.Glance) ([]byt
 	} else {
 		out = append(out, `,"poll":null`...)
 	}
+	out = p.appendCard(out, g.ID)
 	if p.viewer == 0 {
 		return out, nil
 	}

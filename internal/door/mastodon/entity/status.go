@@ -25,6 +25,7 @@ type Status struct {
 	Reblog        *Status       `json:"reblog"`
 	Account       *Account      `json:"account"`
 	Poll          *Poll         `json:"poll"`
+	Card          *PreviewCard  `json:"card"`
 	*Acts
 	Pinned *bool `json:"pinned,omitempty"`
 }
@@ -47,8 +48,7 @@ type Body struct {
 	Mentions           []Mention         `json:"mentions"`
 	Tags               []StatusTag       `json:"tags"`
 	Emojis             []CustomEmoji     `json:"emojis"`
-	// Card and TaggedCollections have nothing behind them yet; clients expect the keys.
-	Card              *struct{}  `json:"card"`
+	// TaggedCollections have nothing behind them yet; clients expect the key.
 	TaggedCollections []struct{} `json:"tagged_collections"`
 }
 
@@ -127,6 +127,15 @@ func (r *Renderer) Statuses(ctx context.Context, q db.Q, viewer accounts.ID, ord
 		return nil, err
 	}
 	v := &view{Renderer: r, viewer: viewer, parts: parts, people: people, place: filterContext}
+	var carded []statuses.ID
+	for id, s := range parts.Statuses {
+		if s.Carded() {
+			carded = append(carded, id)
+		}
+	}
+	if v.cards, err = r.cardsOf(ctx, q, carded); err != nil {
+		return nil, err
+	}
 	if r.Filters != nil && viewer != 0 {
 		if v.filters, err = r.Filters.For(ctx, q, viewer); err != nil {
 			return nil, err
@@ -157,6 +166,7 @@ type view struct {
 	people  map[accounts.ID]*Account
 	filters *filters.Set
 	place   string
+	cards   map[statuses.ID]*cardPiece
 }
 
 // status renders a post; nil for one that is absent or hidden.
@@ -168,6 +178,9 @@ func (v *view) render(id statuses.ID, inQuote bool) *Status {
 		return nil
 	}
 	e := v.plain(s)
+	if c := v.cards[id]; c != nil {
+		e.Card = c.forViewer(v.viewer)
+	}
 	e.Quote = v.quote(s, inQuote)
 	e.QuotesCount, e.QuoteApproval = s.QuotesCount, approval(s.QuotePolicy, s.QuotableBy(v.viewer, v.parts.Viewer[id]))
 	if s.Reblog() {

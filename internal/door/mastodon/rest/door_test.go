@@ -106,7 +106,7 @@ func openWith(t testing.TB, d *db.DB, change ...func(*api.Deps)) *door {
 	o.notices = notifications.New(notifications.Deps{DB: d, Jobs: w.Jobs, Secret: []byte("secret"), HTTPS: true, IDs: w.IDs, Clock: w.Clock, Accounts: w.Accounts, Relations: w.Relations, Statuses: w.Statuses})
 	o.feeds = feeds.New(feeds.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Accounts: w.Accounts, Relations: w.Relations, Statuses: w.Statuses,
 		Cache: cache.NewLocalAt(8<<20, w.Clock), Bus: pubsub.NewLocal()})
-	o.render = entity.New(entity.Deps{Site: w.Site, Clock: w.Clock, Accounts: w.Accounts, Relations: w.Relations, Statuses: w.Statuses, Media: w.Media, Filters: filter})
+	o.render = entity.New(entity.Deps{Site: w.Site, Clock: w.Clock, Accounts: w.Accounts, Relations: w.Relations, Statuses: w.Statuses, Media: w.Media, Links: w.Links, Filters: filter})
 	files, err := blob.OpenDisk(t.TempDir())
 	if err != nil {
 		t.Fatal(err)

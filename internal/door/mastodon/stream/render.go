@@ -86,6 +86,9 @@ func (e *Entities) Status(ctx context.Context, id statuses.ID) (*Post, error) {
 
 func strip(s *entity.Status) {
 	s.Acts, s.Pinned = nil, nil
+	if s.Card != nil {
+		s.Card.MissingAttribution = nil
+	}
 	if s.Poll != nil {
 		s.Poll.Votes = nil
 	}

@@ -82,7 +82,7 @@ func open(t *testing.T, d *db.DB, here, there pubsub.Bus, change ...func(*stream
 	w.filters = filters.New(filters.Deps{DB: d, IDs: w.IDs, Clock: w.Clock, Statuses: w.Statuses, Bus: here})
 	w.feeds = feeds.New(feeds.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Accounts: w.Accounts, Relations: w.Relations, Statuses: w.Statuses, Cache: cache.NewLocal(16 << 20), Bus: here})
 	w.notices = notifications.New(notifications.Deps{DB: d, Jobs: w.Jobs, Secret: []byte("secret"), IDs: w.IDs, Clock: w.Clock, Accounts: w.Accounts, Relations: w.Relations, Statuses: w.Statuses, Bus: here})
-	render := entity.New(entity.Deps{Site: w.Site, Clock: w.Clock, Accounts: w.Accounts, Relations: w.Relations, Statuses: w.Statuses, Media: w.Media, Filters: w.filters})
+	render := entity.New(entity.Deps{Site: w.Site, Clock: w.Clock, Accounts: w.Accounts, Relations: w.Relations, Statuses: w.Statuses, Media: w.Media, Links: w.Links, Filters: w.filters})
 	deps := stream.Deps{DB: d, Clock: w.Clock, Bus: there, Auth: w.access, Relations: w.Relations, Filters: w.filters,
 		Renderer: counting{&stream.Entities{DB: d, Render: render, Statuses: w.Statuses, Notifications: w.notices, Feeds: w.feeds}, &w.renders}}
 	for _, f := range change {

@@ -1,0 +1,158 @@
+package links
+
+import (
+	"context"
+	"errors"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/instances"
+	"github.com/gomph/gomph/internal/kit/fetch"
+	"github.com/gomph/gomph/internal/kit/fetch/weburl"
+	"github.com/gomph/gomph/internal/kit/picture"
+	"github.com/gomph/gomph/internal/kit/preview"
+)
+
+const (
+	// maxPage is how much of a page is read, in bytes (Mastodon); what follows is left out. maxOEmbed and maxPicture are what the
+	// other answers may have.
+	maxPage    = 1 << 20
+	maxOEmbed  = 256 << 10
+	maxPicture = 4 << 20
+	// maxPixels is how large a picture may be to be looked at for its colours.
+	maxPixels = 8_000_000
+	// patience is how long a site has for each answer.
+	patience = 10 * time.Second
+	// maxCreator is how long the handle of an author may be.
+	maxCreator = 200
+)
+
+// look asks for a page. No card and no error says that it has none; keep says how long that, or the card, holds.
+func (s *Service) look(ctx context.Context, address string) (c *Card, keep time.Duration, err error) {
+	rules, err := s.Instances.AllRules(ctx, s.DB)
+	if err != nil {
+		return nil, 0, err
+	}
+	if rules.Of(weburl.Host(address)).Severity == instances.Suspend {
+		return nil, noneFor, nil
+	}
+	page, err := s.page(ctx, s.secure(address))
+	if err != nil {
+		if keep = noneFor; fetch.IsTemporary(err) {
+			keep = failedFor
+		}
+		return nil, keep, given(ctx, err)
+	}
+	if page == nil || rules.Of(weburl.Host(page.URL)).Severity == instances.Suspend {
+		return nil, noneFor, nil
+	}
+	if s.Site.IsLocalURI(page.Player) {
+		page.Kind, page.HTML, page.Player = preview.Link, "", ""
+	}
+	if page.Empty() {
+		return nil, noneFor, nil
+	}
+	c = &Card{Page: *page}
+	if c.Image = s.secure(c.Image); rules.Of(weburl.Host(c.Image)).RejectMedia {
+		c.Image = ""
+	}
+	if err := given(ctx, s.measure(ctx, c)); err != nil {
+		return nil, 0, err
+	}
+	return c, goodFor, s.credit(ctx, c)
+}
+
+// given is an error only if it was ours: the job ended, and will run again.
+func given(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return err
+	}
+	return nil
+}
+
+// secure is an address by https, where this server has that itself: nothing else is asked then, nor shown on its pages.
+func (s *Service) secure(address string) string {
+	u, err := weburl.Parse(address)
+	if err != nil || u.Scheme == "https" || u.Port() != "" || !s.Site.HTTPS {
+		return address
+	}
+	u.Scheme = "https"
+	return u.String()
+}
+
+func (s *Service) page(ctx context.Context, address string) (*preview.Page, error) {
+	res, err := s.Fetch.Do(ctx, fetch.Request{URL: address, MaxBody: maxPage, Cut: true, Timeout: patience, Header: http.Header{"Accept": {"text/html, application/xhtml+xml;q=0.9"}}})
+	if err != nil {
+		return nil, err
+	}
+	kind, _, err := mime.ParseMediaType(res.Header.Get("Content-Type"))
+	if err != nil || kind != "text/html" && kind != "application/xhtml+xml" {
+		return nil, nil
+	}
+	page := preview.Parse(res.Body, res.Header.Get("Content-Type"), res.URL)
+	if page.OEmbed != "" {
+		more, err := s.Fetch.Do(ctx, fetch.Request{URL: page.OEmbed, MaxBody: maxOEmbed, Timeout: patience, Header: http.Header{"Accept": {"application/json"}}})
+		if err == nil {
+			page.AddOEmbed(more.Body, more.URL)
+		}
+	}
+	return page, nil
+}
+
+// measure looks at the picture of a preview, for its size and colours. What is no picture is left out.
+func (s *Service) measure(ctx context.Context, c *Card) error {
+	if c.Image == "" {
+		return nil
+	}
+	res, err := s.Fetch.Do(ctx, fetch.Request{URL: c.Image, MaxBody: maxPicture, Timeout: patience, Header: http.Header{"Accept": {strings.Join(picture.Formats, ", ")}}})
+	switch {
+	case errors.Is(err, fetch.ErrTooLarge), fetch.IsTemporary(err):
+		return err // it may well be one
+	case err != nil:
+		c.Image = ""
+		return err
+	}
+	width, height, err := picture.Size(res.Body)
+	if err == nil && width*height <= maxPixels {
+		err = s.studio.Do(ctx, func() error {
+			p, err := picture.Decode(res.Body)
+			if err != nil {
+				return err
+			}
+			width, height = p.Image.Bounds().Dx(), p.Image.Bounds().Dy()
+			c.Blurhash, err = picture.Blurhash(p.Image)
+			return err
+		})
+	}
+	switch {
+	case errors.Is(err, picture.ErrFormat):
+		c.Image, c.ImageDescription = "", ""
+	case err == nil && c.Kind != preview.Video:
+		c.Width, c.Height = width, height
+	}
+	return err
+}
+
+// credit names the author of a page, if the page says who it is: for certain if that account names the page's domain.
+func (s *Service) credit(ctx context.Context, c *Card) error {
+	name, domain, _ := strings.Cut(strings.TrimPrefix(c.Creator, "@"), "@")
+	if name == "" || len(c.Creator) > maxCreator || s.Resolver == nil {
+		return nil
+	}
+	if s.Site.IsLocalDomain(strings.ToLower(domain)) {
+		domain = ""
+	}
+	found, err := s.Resolver.Resolve(ctx, []accounts.Handle{{Username: name, Domain: domain}})
+	if err != nil || len(found) == 0 || found[0].Suspended() {
+		return err
+	}
+	if attributed(found[0], weburl.Host(c.URL)) {
+		c.AuthorID = found[0].ID
+	} else {
+		c.UnverifiedID = found[0].ID
+	}
+	return nil
+}
