@@ -6,6 +6,7 @@ import (
 
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/feeds"
 	"github.com/gomph/gomph/internal/domain/filters"
 	"github.com/gomph/gomph/internal/domain/instances"
@@ -47,6 +48,7 @@ type App struct {
 	Media         *media.Service
 	Statuses      *statuses.Service
 	Links         *links.Service
+	Collections   *collections.Service
 	Filters       *filters.Service
 	Moderation    *moderation.Service
 	Feeds         *feeds.Service

@@ -15,6 +15,7 @@ import (
 
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/instances"
 	"github.com/gomph/gomph/internal/domain/moderation"
 	"github.com/gomph/gomph/internal/domain/notifications"
@@ -305,6 +306,8 @@ func everything(here, there *server) {
 	here.must(here.Relations.Unfollow(ctx, bob, ann))
 	both()
 	letters(here)
+	recommend(here, ann, bob)
+	both()
 	_, err = here.Statuses.Schedule(ctx, bob, statuses.Draft{Text: "later #tag"}, time.Now().Add(time.Hour))
 	here.must(err)
 	both()
@@ -330,6 +333,17 @@ func subscribe(s *server, who *accounts.Account, endpoint string) {
 	s.must(err)
 	_, err = s.Notifications.Subscribe(s.t.Context(), notifications.Subscription{TokenID: token.ID, AccountID: who.ID, Token: token.Plain, Alerts: map[string]bool{notifications.Mention: true},
 		Subscription: webpush.Subscription{Endpoint: endpoint, P256dh: key.PublicKey().Bytes(), Auth: make([]byte, 16), Standard: true}})
+	s.must(err)
+}
+
+// recommend puts somebody into a collection, and changes that.
+func recommend(s *server, by, whom *accounts.Account) {
+	ctx := s.t.Context()
+	_, err := s.Accounts.UpdateProfile(ctx, whom.ID, accounts.Profile{Discoverable: ptr(true)})
+	s.must(err)
+	c, err := s.Collections.Create(ctx, by, collections.Draft{Name: ptr("good people"), Discoverable: ptr(true)}, []accounts.ID{whom.ID})
+	s.must(err)
+	_, err = s.Collections.Update(ctx, by.ID, c.ID, collections.Draft{Name: ptr("better people")})
 	s.must(err)
 }
 

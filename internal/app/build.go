@@ -11,6 +11,7 @@ import (
 
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/feeds"
 	"github.com/gomph/gomph/internal/domain/filters"
 	"github.com/gomph/gomph/internal/domain/instances"
@@ -147,10 +148,11 @@ func (a *App) buildPosts(resolver statuses.Resolver) {
 		DB: a.DB, Jobs: a.Jobs, IDs: a.IDs, Clock: a.Clock, Site: a.Site, Accounts: a.Accounts, Relations: a.Relations, Media: a.Media, Resolver: resolver,
 	})
 	a.Links = links.New(links.Deps{DB: a.DB, IDs: a.IDs, Clock: a.Clock, Site: a.Site, Instances: a.Instances, Accounts: a.Accounts, Statuses: a.Statuses, Fetch: a.fetch, Resolver: resolver})
+	a.Collections = collections.New(collections.Deps{DB: a.DB, Jobs: a.Jobs, IDs: a.IDs, Clock: a.Clock, Site: a.Site, Accounts: a.Accounts, Relations: a.Relations})
 	a.Moderation = moderation.New(moderation.Deps{DB: a.DB, Jobs: a.Jobs, IDs: a.IDs, Clock: a.Clock, Accounts: a.Accounts, Statuses: a.Statuses})
 	a.Filters = filters.New(filters.Deps{DB: a.DB, IDs: a.IDs, Clock: a.Clock, Statuses: a.Statuses, Bus: a.Bus})
 	a.Notifications = notifications.New(notifications.Deps{
-		DB: a.DB, Jobs: a.Jobs, Secret: a.Secret, HTTPS: a.Config.HTTPS(), IDs: a.IDs, Clock: a.Clock, Accounts: a.Accounts, Relations: a.Relations, Statuses: a.Statuses, Bus: a.Bus,
+		DB: a.DB, Jobs: a.Jobs, Secret: a.Secret, HTTPS: a.Config.HTTPS(), IDs: a.IDs, Clock: a.Clock, Accounts: a.Accounts, Relations: a.Relations, Statuses: a.Statuses, Collections: a.Collections, Bus: a.Bus,
 	})
 	a.Feeds = feeds.New(feeds.Deps{
 		DB: a.DB, IDs: a.IDs, Jobs: a.Jobs, Clock: a.Clock, Accounts: a.Accounts, Relations: a.Relations, Statuses: a.Statuses, Cache: a.Cache, Bus: a.Bus, Log: a.Log,

@@ -68,10 +68,11 @@ func (a *App) buildDoors() error {
 	d.mailer = mailer.New(mailer.Deps{DB: a.DB, Site: a.Site, Settings: a.Settings, Accounts: a.Accounts, Access: a.Access, Sender: sender})
 	d.render = entity.New(entity.Deps{
 		Site: a.Site, Clock: a.Clock, Accounts: a.Accounts, Relations: a.Relations, Statuses: a.Statuses, Media: a.Media, Links: a.Links, Filters: a.Filters,
+		Collections: a.Collections,
 	})
 	d.rest = rest.New(rest.Deps{
 		DB: a.DB, Clock: a.Clock, Site: a.Site, Settings: a.Settings, Access: a.Access, Accounts: a.Accounts, Relations: a.Relations, Instances: a.Instances,
-		Statuses: a.Statuses, Media: a.Media, Filters: a.Filters, Moderation: a.Moderation, Notifications: a.Notifications, Feeds: a.Feeds, Render: d.render, Files: files,
+		Statuses: a.Statuses, Collections: a.Collections, Media: a.Media, Filters: a.Filters, Moderation: a.Moderation, Notifications: a.Notifications, Feeds: a.Feeds, Render: d.render, Files: files,
 		Finder: finder{a}, VAPIDKey: key.Public, Translator: a.translator(), Cache: a.Cache, Version: config.Version,
 	})
 	d.push = push.New(push.Deps{DB: a.DB, Clock: a.Clock, Site: a.Site, Accounts: a.Accounts, Access: a.Access, Statuses: a.Statuses, Notifications: a.Notifications,
@@ -83,7 +84,7 @@ func (a *App) buildDoors() error {
 	}
 	d.site, err = site.New(site.Deps{
 		DB: a.DB, Clock: a.Clock, Site: a.Site, Settings: a.Settings, Instances: a.Instances, Accounts: a.Accounts, Access: a.Access, Relations: a.Relations,
-		Statuses: a.Statuses, Links: a.Links, Resolver: a.Federation, Finder: a.Federation, Log: a.Log, Limiter: d.api.Limiter, ClientAddr: addr, Asset: d.render.Asset,
+		Statuses: a.Statuses, Collections: a.Collections, Links: a.Links, Resolver: a.Federation, Finder: a.Federation, Log: a.Log, Limiter: d.api.Limiter, ClientAddr: addr, Asset: d.render.Asset,
 		Dist: web.Dist(), Version: config.Version,
 	})
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/feeds"
 	"github.com/gomph/gomph/internal/domain/moderation"
 	"github.com/gomph/gomph/internal/domain/notifications"
@@ -79,6 +80,9 @@ func (a *App) onPeople() {
 	jobs.On(j, "activitypub.send_actor_delete", fanOut, a.Federation.SendActorDelete, jobs.When(func(e accounts.Removed) bool { return e.Local }))
 	jobs.On(j, "activitypub.send_move", fanOut, a.Federation.SendMove)
 	jobs.On(j, "activitypub.send_flag", fanOut, a.Federation.SendFlag, jobs.When(func(e moderation.Reported) bool { return e.ByLocal && len(e.Domains) > 0 }))
+	jobs.On(j, "notifications.added_to_collection", onDefault, a.Notifications.AddedTo, jobs.When(func(e collections.Added) bool { return e.Local }))
+	jobs.On(j, "notifications.collection_changed", onDefault, a.Notifications.CollectionChanged, jobs.When(func(e collections.Changed) bool { return e.Words }))
+	jobs.On(j, "collections.remove_all", onDefault, func(ctx context.Context, e accounts.Removed) error { return a.Collections.RemoveAll(ctx, e.AccountID) })
 	jobs.On(j, "statuses.remove_all", wholesale, func(ctx context.Context, e accounts.Removed) error { return a.Statuses.RemoveAll(ctx, e.AccountID) })
 	jobs.On(j, "accounts.purge", afterwards, func(ctx context.Context, e accounts.Removed) error { return a.Accounts.Purge(ctx, e.AccountID) })
 }

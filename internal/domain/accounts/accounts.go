@@ -44,6 +44,9 @@ type Account struct {
 
 	URI, URL                                                                     string
 	InboxURL, SharedInboxURL, OutboxURL, FollowersURL, FollowingURL, FeaturedURL string
+	// CollectionsURL is where another server lists the account's collections; FeaturePolicy says in bits who may put it into one (see collections.Policy).
+	CollectionsURL string
+	FeaturePolicy  int64
 	// FeaturedTagsURL is set of accounts of other servers alone.
 	FeaturedTagsURL        string
 	PublicKey, PublicKeyID string

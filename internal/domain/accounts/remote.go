@@ -118,12 +118,12 @@ func (s *Service) updateRemote(ctx context.Context, tx *db.Tx, id ID, r Remote, 
   inbox_url = $10, shared_inbox_url = $11, outbox_url = $12, followers_url = $13, following_url = $14, featured_url = $15, public_key = $16, public_key_id = $17,
   avatar = $18, avatar_description = $19, header = $20, header_description = $21, locked = $22, discoverable = $23, indexable = $24, hide_collections = $25, memorial = $26,
   moved_to_id = $27, also_known_as = $28, attribution_domains = $29, updated_at = $30, fetched_at = $30, featured_tags_url = $32, show_media = $33, show_media_replies = $34,
-  show_featured = $35 WHERE id = $31`,
+  show_featured = $35, feature_approval_policy = $36, collections_url = $37 WHERE id = $31`,
 		r.Username, strings.ToLower(r.Username), r.Domain, r.ActorType, r.DisplayName, r.Note, list(r.Fields), list(r.Emojis), r.URL,
 		r.InboxURL, r.SharedInboxURL, r.OutboxURL, r.FollowersURL, r.FollowingURL, r.FeaturedURL, r.PublicKey, r.PublicKeyID,
 		r.Avatar, r.AvatarDescription, r.Header, r.HeaderDescription, r.Locked, r.Discoverable, r.Indexable, r.HideCollections, r.Memorial,
 		moved, list(r.AlsoKnownAs), list(r.AttributionDomains), db.Ms(now), id, r.FeaturedTagsURL, r.ShowMedia, r.ShowMediaReplies,
-		r.ShowFeatured)
+		r.ShowFeatured, r.FeaturePolicy, r.CollectionsURL)
 	if err != nil {
 		return nil, err
 	}

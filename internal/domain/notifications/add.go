@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/kit/db"
 )
@@ -26,7 +27,9 @@ type notice struct {
 	// status is the post it is about, and subject what makes the notice unique among those of its type and sender.
 	status  statuses.ID
 	subject int64
-	at      time.Time
+	// collection is the one that it is about, 0 for none.
+	collection collections.ID
+	at         time.Time
 	// private says that the post is a direct one that answers parent, 0 for none.
 	private bool
 	parent  statuses.ID
@@ -116,7 +119,7 @@ AND NOT EXISTS (SELECT 1 FROM notifications o WHERE o.account_id = a.id AND o.ty
 			if n.of != nil {
 				about = n.of[r.id]
 			}
-			args = append(args, []any{id, r.id, n.kind, n.from, about, n.subject, group, r.filtered, db.Ms(s.Clock.Now())})
+			args = append(args, []any{id, r.id, n.kind, n.from, about, n.subject, group, r.filtered, db.Ms(s.Clock.Now()), n.collection})
 			if r.filtered && asks(n.kind) {
 				if err := s.asked(ctx, tx, r.id, n); err != nil {
 					return err
@@ -126,8 +129,8 @@ AND NOT EXISTS (SELECT 1 FROM notifications o WHERE o.account_id = a.id AND o.ty
 				told, rows[r.id] = append(told, r.id), id
 			}
 		}
-		err = tx.DoMany(ctx, "writing notices", `INSERT INTO notifications (id, account_id, type, from_account_id, status_id, subject, group_key, filtered, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`, args)
+		err = tx.DoMany(ctx, "writing notices", `INSERT INTO notifications (id, account_id, type, from_account_id, status_id, subject, group_key, filtered, created_at, collection_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`, args)
 		if err != nil {
 			return err
 		}

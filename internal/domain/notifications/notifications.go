@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/relations"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/kit/clock"
@@ -30,10 +31,13 @@ const (
 	SignUp        = "admin.sign_up"
 	Quote         = "quote"
 	QuotedUpdate  = "quoted_update"
+	// AddedToCollection and CollectionUpdate are of the collection that the account is in.
+	AddedToCollection = "added_to_collection"
+	CollectionUpdate  = "collection_update"
 )
 
 // Types are all that there are.
-var Types = []string{Mention, Status, Reblog, Follow, FollowRequest, Favourite, Poll, Update, SignUp, Quote, QuotedUpdate}
+var Types = []string{Mention, Status, Reblog, Follow, FollowRequest, Favourite, Poll, Update, SignUp, Quote, QuotedUpdate, AddedToCollection, CollectionUpdate}
 
 // groupSpan is how much time notices of one group may span (Mastodon).
 const groupSpan = 12 * time.Hour
@@ -45,10 +49,12 @@ type Notification struct {
 	Type          string
 	FromAccountID accounts.ID
 	// StatusID is the post that it is about; for a boost, the boosted one. 0 for none.
-	StatusID  statuses.ID
-	GroupKey  string
-	Filtered  bool
-	CreatedAt time.Time
+	StatusID statuses.ID
+	// CollectionID is the collection that it is about, 0 for none.
+	CollectionID collections.ID
+	GroupKey     string
+	Filtered     bool
+	CreatedAt    time.Time
 }
 
 // Deps is what the service stands on.
@@ -59,6 +65,8 @@ type Deps struct {
 	Accounts  *accounts.Service
 	Relations *relations.Service
 	Statuses  *statuses.Service
+	// Collections may be nil where nobody tells of them.
+	Collections *collections.Service
 	// Jobs carries what is sent to apps that are closed; Secret encrypts what is kept for that; HTTPS says that this server is reached by it.
 	Jobs   *jobs.Jobs
 	Secret []byte
@@ -85,12 +93,12 @@ type Message struct {
 	At int64
 }
 
-const columns = "n.id, n.account_id, n.type, n.from_account_id, n.status_id, n.group_key, n.filtered, n.created_at"
+const columns = "n.id, n.account_id, n.type, n.from_account_id, n.status_id, n.collection_id, n.group_key, n.filtered, n.created_at"
 
 func scan(r db.Row) (*Notification, error) {
 	var n Notification
 	var created int64
-	err := r.Scan(&n.ID, &n.AccountID, &n.Type, &n.FromAccountID, &n.StatusID, &n.GroupKey, &n.Filtered, &created)
+	err := r.Scan(&n.ID, &n.AccountID, &n.Type, &n.FromAccountID, &n.StatusID, &n.CollectionID, &n.GroupKey, &n.Filtered, &created)
 	n.CreatedAt = db.At(created)
 	return &n, err
 }
@@ -99,6 +107,7 @@ func scan(r db.Row) (*Notification, error) {
 // notices, muted since. $1 is the account, $2 the time. Whoever is of a blocked domain is not seen either.
 const shown = ` FROM notifications n JOIN accounts a ON a.id = n.from_account_id WHERE n.account_id = $1 AND a.suspended_at = 0
 AND (n.status_id = 0 OR EXISTS (SELECT 1 FROM statuses s WHERE s.id = n.status_id AND s.deleted_at = 0))
+AND (n.collection_id = 0 OR EXISTS (SELECT 1 FROM collections c WHERE c.id = n.collection_id))
 AND NOT EXISTS (SELECT 1 FROM blocks b WHERE (b.account_id = $1 AND b.target_account_id = a.id) OR (b.account_id = a.id AND b.target_account_id = $1))
 AND NOT EXISTS (SELECT 1 FROM mutes m WHERE m.account_id = $1 AND m.target_account_id = a.id AND m.hide_notifications AND (m.expires_at = 0 OR m.expires_at > $2))
 AND NOT EXISTS (SELECT 1 FROM account_domain_blocks d WHERE d.account_id = $1 AND d.domain = a.domain AND a.domain <> ''

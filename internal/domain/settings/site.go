@@ -45,6 +45,26 @@ func (s Site) StatusURL(username string, id int64) string {
 	return s.ProfileURL(username) + "/" + strconv.FormatInt(id, 10)
 }
 
+// CollectionURI is the id of a collection of a local account, CollectionURL its page.
+func (s Site) CollectionURI(username string, id int64) string {
+	return s.ActorURI(username) + "/collections/" + strconv.FormatInt(id, 10)
+}
+
+// CollectionURL is the page of a collection.
+func (s Site) CollectionURL(id int64) string {
+	return s.Base() + "/collections/" + strconv.FormatInt(id, 10)
+}
+
+// CollectionID is the id of a local collection by its page; 0 for any other address.
+func (s Site) CollectionID(address string) int64 {
+	rest, ok := strings.CutPrefix(address, s.Base()+"/collections/")
+	id, err := strconv.ParseInt(rest, 10, 64)
+	if !ok || err != nil || id <= 0 {
+		return 0
+	}
+	return id
+}
+
 // TagURL is the page of a hashtag, whose name may be as typed.
 func (s Site) TagURL(name string) string { return s.Base() + text.TagPath(name) }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/settings"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/kit/db"
@@ -42,7 +43,8 @@ func TestPublicPagesShowOnlyWhatIsPublic(t *testing.T) {
 	lacks(t, page, "words for all")
 	b.get("/@ann/tagged/a%20b", 404)
 	has(t, b.get("/@ann", 200), "/@ann/media")
-	if _, err := w.Accounts.UpdateProfile(t.Context(), ann.ID, accounts.Profile{ShowMedia: new(false)}); err != nil {
+	_, err := w.Accounts.UpdateProfile(t.Context(), ann.ID, accounts.Profile{ShowMedia: new(false)})
+	if err != nil {
 		t.Fatal(err)
 	}
 	lacks(t, b.get("/@ann", 200), "/@ann/media")
@@ -64,6 +66,26 @@ func TestPublicPagesShowOnlyWhatIsPublic(t *testing.T) {
 	has(t, page, "words for all", "#elephants")
 	lacks(t, page, "quietly")
 	b.get("/tags/"+url.PathEscape("größe"), 200)
+
+	cat := w.Account("cat")
+	if cat, err = w.Accounts.UpdateProfile(t.Context(), cat.ID, accounts.Profile{Discoverable: new(true), DisplayName: new("Cat & co")}); err != nil {
+		t.Fatal(err)
+	}
+	c, err := w.Collections.Create(t.Context(), ann, collections.Draft{Name: new("<b>Fine people</b>"), Tag: new("people")}, []accounts.ID{cat.ID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	page = b.get(fmt.Sprintf("/collections/%d", c.ID), 200)
+	has(t, page, "&lt;b&gt;Fine people", "Cat &amp; co", "/tags/people", "noindex")
+	items, err := w.Collections.Items(t.Context(), w.DB, 0, []*collections.Collection{c})
+	if err != nil || len(items[c.ID]) != 1 {
+		t.Fatal(items, err)
+	}
+	if err := w.Collections.Revoke(t.Context(), cat.ID, c.ID, items[c.ID][0].ID); err != nil {
+		t.Fatal(err)
+	}
+	lacks(t, b.get(fmt.Sprintf("/collections/%d", c.ID), 200), "Cat &amp; co")
+	b.get("/collections/1", 404)
 	b.get("/@ann@local.example", 200)
 
 	w.ok(w.Accounts.Suspend(w.Ctx(), ann.ID, true))

@@ -16,6 +16,7 @@ import (
 
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/instances"
 	"github.com/gomph/gomph/internal/domain/links"
 	"github.com/gomph/gomph/internal/domain/relations"
@@ -34,16 +35,17 @@ type Finder interface {
 
 // Deps is what the door stands on.
 type Deps struct {
-	DB        *db.DB
-	Clock     clock.Clock
-	Site      settings.Site
-	Settings  *settings.Service
-	Instances *instances.Service
-	Accounts  *accounts.Service
-	Access    *access.Service
-	Relations *relations.Service
-	Statuses  *statuses.Service
-	Links     *links.Service
+	DB          *db.DB
+	Clock       clock.Clock
+	Site        settings.Site
+	Settings    *settings.Service
+	Instances   *instances.Service
+	Accounts    *accounts.Service
+	Access      *access.Service
+	Relations   *relations.Service
+	Statuses    *statuses.Service
+	Links       *links.Service
+	Collections *collections.Service
 	// Resolver finds accounts by handle, Finder by id, elsewhere too; nil finds those known here.
 	Resolver statuses.Resolver
 	Finder   Finder
@@ -129,6 +131,7 @@ func (s *Server) Mount(mux chi.Router) {
 	public("/@{name}/media", s.profile)
 	public("/@{name}/{id}", s.thread)
 	public("/tags/{name}", s.tag)
+	public("/collections/{id}", s.collection)
 
 	form := func(path string, show, do handler) {
 		if show != nil {

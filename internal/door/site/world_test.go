@@ -52,7 +52,7 @@ func newWorld(t testing.TB) *world {
 		NewKeys: func() (accounts.Keys, error) { return accounts.Keys{}, nil }})
 	var err error
 	w.site, err = site.New(site.Deps{DB: w.DB, Clock: w.Clock, Site: w.Site, Settings: w.settings, Instances: w.Instances, Accounts: w.Accounts, Access: w.access, Relations: w.Relations,
-		Statuses: w.Statuses, Links: w.Links, Limiter: limit.New(cache.NewLocalAt(1<<20, w.Clock), w.Clock, nil), Version: "1.2.3", Dist: fstest.MapFS{
+		Statuses: w.Statuses, Collections: w.Collections, Links: w.Links, Limiter: limit.New(cache.NewLocalAt(1<<20, w.Clock), w.Clock, nil), Version: "1.2.3", Dist: fstest.MapFS{
 			".vite/manifest.json": {Data: []byte(`{"src/main.ts":{"file":"assets/main-1.js","css":["assets/main-2.css"]}}`)},
 			"assets/main-1.js":    {Data: []byte("run()")},
 			"assets/main-2.css":   {Data: []byte("body{}")},

@@ -56,6 +56,23 @@ func Link(w http.ResponseWriter, r *http.Request, base string, c Cursors, keep .
 	}
 }
 
+// LinkOffsets writes the Link header of a list that is paged by offset; more says that there is a next page.
+func LinkOffsets(w http.ResponseWriter, r *http.Request, base string, p db.Page, more bool) {
+	var links []string
+	add := func(rel string, offset int) {
+		links = append(links, "<"+base+r.URL.EscapedPath()+"?limit="+strconv.Itoa(p.Limit)+"&offset="+strconv.Itoa(offset)+`>; rel="`+rel+`"`)
+	}
+	if more {
+		add("next", p.Offset+p.Limit)
+	}
+	if p.Offset > 0 {
+		add("prev", max(p.Offset-p.Limit, 0))
+	}
+	if len(links) > 0 {
+		w.Header().Set("Link", strings.Join(links, ", "))
+	}
+}
+
 // PathID is an id in a path's place; what is not one is not found, as in Mastodon.
 func PathID(s string) int64 {
 	id, err := ids.Parse(s)

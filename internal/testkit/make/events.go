@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/instances"
 	"github.com/gomph/gomph/internal/domain/moderation"
 	"github.com/gomph/gomph/internal/domain/notifications"
@@ -52,6 +53,8 @@ func record(j *jobs.Jobs) *recorder {
 	on[statuses.ScheduledDue](j, r)
 	on[statuses.ThreadWanted](j, r)
 	on[notifications.Push](j, r)
+	on[collections.Added](j, r)
+	on[collections.Changed](j, r)
 	on[statuses.Quoted](j, r)
 	on[statuses.QuoteRequested](j, r)
 	on[statuses.QuoteReceived](j, r)

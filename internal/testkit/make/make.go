@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/instances"
 	"github.com/gomph/gomph/internal/domain/links"
 	"github.com/gomph/gomph/internal/domain/media"
@@ -26,17 +27,18 @@ import (
 
 // World is every domain service on one database, with a clock that the test moves.
 type World struct {
-	T         testing.TB
-	DB        *db.DB
-	Clock     *clock.Fake
-	IDs       *ids.Source
-	Jobs      *jobs.Jobs
-	Site      settings.Site
-	Instances *instances.Service
-	Accounts  *accounts.Service
-	Relations *relations.Service
-	Media     *media.Service
-	Statuses  *statuses.Service
+	T           testing.TB
+	DB          *db.DB
+	Clock       *clock.Fake
+	IDs         *ids.Source
+	Jobs        *jobs.Jobs
+	Site        settings.Site
+	Instances   *instances.Service
+	Accounts    *accounts.Service
+	Relations   *relations.Service
+	Media       *media.Service
+	Statuses    *statuses.Service
+	Collections *collections.Service
 	// Links asks this machine alone: it takes every name for it.
 	Links *links.Service
 	// Changed lists the accounts whose relations changed.
@@ -59,6 +61,7 @@ func New(t testing.TB, d *db.DB) *World {
 	w.Relations = relations.New(relations.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Accounts: w.Accounts, Changed: func(list ...accounts.ID) { w.Changed = append(w.Changed, list...) }})
 	w.Media = media.New(d, w.IDs, w.Clock)
 	w.Statuses = statuses.New(statuses.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Site: w.Site, Accounts: w.Accounts, Relations: w.Relations, Media: w.Media})
+	w.Collections = collections.New(collections.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Site: w.Site, Accounts: w.Accounts, Relations: w.Relations})
 	client := fetch.New(fetch.Options{AllowPrivate: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Clock: w.Clock,
 		Lookup: func(context.Context, string) ([]netip.Addr, error) {
 			return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil

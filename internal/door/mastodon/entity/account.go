@@ -56,7 +56,7 @@ type Account struct {
 	Fields            []Field         `json:"fields"`
 }
 
-// FeatureApproval says who may put an account into a collection. There are no collections here yet, so nobody may.
+// FeatureApproval says who may put an account into a collection, at once or after it was asked, and whether the one who asks may.
 type FeatureApproval struct {
 	Automatic   []string `json:"automatic"`
 	Manual      []string `json:"manual"`
@@ -273,7 +273,7 @@ func (r *Renderer) account(a *accounts.Account, links map[string]text.MentionLin
 		URL: textOrNil(pageOf(a)), URI: a.URI, Avatar: avatar, AvatarStatic: avatar, Header: header, HeaderStatic: header,
 		FollowersCount: a.FollowersCount, FollowingCount: a.FollowingCount, StatusesCount: a.StatusesCount, LastStatusAt: date(a.LastStatusAt),
 		Discoverable: new(bool), HideCollections: new(a.HideCollections), ShowMedia: a.ShowMedia, ShowMediaReplies: a.ShowMediaReplies, ShowFeatured: a.ShowFeatured,
-		FeatureApproval: FeatureApproval{Automatic: []string{}, Manual: []string{}, CurrentUser: "denied"},
+		FeatureApproval: featureApproval(a),
 		Memorial:        a.Memorial, Limited: a.Silenced(), Emojis: []CustomEmoji{}, Fields: []Field{},
 	}
 	if a.Local() {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/filters"
 	"github.com/gomph/gomph/internal/domain/links"
 	"github.com/gomph/gomph/internal/domain/media"
@@ -31,6 +32,8 @@ type Deps struct {
 	Links *links.Service
 	// Filters are what people do not want to read; nil for none.
 	Filters *filters.Service
+	// Collections may be nil where none are shown.
+	Collections *collections.Service
 	// Roles names the roles that a profile shows; nil for none.
 	Roles Roles
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/notifications"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/kit/db"
@@ -19,6 +20,8 @@ type Notification struct {
 	Account   *Account `json:"account"`
 	Status    *Status  `json:"status,omitempty"`
 	Filtered  bool     `json:"filtered,omitempty"`
+	// Collection is what somebody was added to, or that changed.
+	Collection *Collection `json:"collection,omitempty"`
 	// Fallback describes a type that the app does not know.
 	Fallback *NotificationFallback `json:"fallback,omitempty"`
 }
@@ -29,10 +32,14 @@ func (r *Renderer) Notifications(ctx context.Context, q db.Q, me accounts.ID, in
 	out := make([]Notification, 0, len(in))
 	var people []accounts.ID
 	var posts []statuses.ID
+	var lists []collections.ID
 	for _, n := range in {
 		people = append(people, n.FromAccountID)
 		if n.StatusID != 0 {
 			posts = append(posts, n.StatusID)
+		}
+		if n.CollectionID != 0 {
+			lists = append(lists, n.CollectionID)
 		}
 	}
 	found, err := r.Accounts(ctx, q, people)
@@ -40,6 +47,10 @@ func (r *Renderer) Notifications(ctx context.Context, q db.Q, me accounts.ID, in
 		return nil, err
 	}
 	list, err := r.Statuses(ctx, q, me, posts, "")
+	if err != nil {
+		return nil, err
+	}
+	about, err := r.collectionsOf(ctx, q, me, lists)
 	if err != nil {
 		return nil, err
 	}
@@ -54,6 +65,11 @@ func (r *Renderer) Notifications(ctx context.Context, q db.Q, me accounts.ID, in
 		}
 		if n.StatusID != 0 {
 			if e.Status = byID[ids.Format(n.StatusID)]; e.Status == nil {
+				continue
+			}
+		}
+		if n.CollectionID != 0 {
+			if e.Collection = about[n.CollectionID]; e.Collection == nil {
 				continue
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/notifications"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/kit/db"
@@ -31,6 +32,7 @@ type NotificationGroup struct {
 	LatestAt     string                `json:"latest_page_notification_at,omitempty"`
 	SampleIDs    []string              `json:"sample_account_ids"`
 	StatusID     *string               `json:"status_id,omitempty"`
+	Collection   *Collection           `json:"collection,omitempty"`
 	Fallback     *NotificationFallback `json:"fallback,omitempty"`
 }
 
@@ -70,11 +72,15 @@ func (r *Renderer) Groups(ctx context.Context, q db.Q, me accounts.ID, in []*not
 	out := GroupedNotificationsResults{Accounts: []*Account{}, Statuses: []*Status{}, Groups: []NotificationGroup{}}
 	var people, whole []accounts.ID
 	var posts []statuses.ID
+	var lists []collections.ID
 	for _, g := range in {
 		whole = append(whole, g.Sample[0])
 		people = append(people, g.Sample...)
 		if g.StatusID != 0 && !slices.Contains(posts, g.StatusID) {
 			posts = append(posts, g.StatusID)
+		}
+		if g.CollectionID != 0 {
+			lists = append(lists, g.CollectionID)
 		}
 	}
 	found, err := r.Accounts(ctx, q, people)
@@ -84,12 +90,17 @@ func (r *Renderer) Groups(ctx context.Context, q db.Q, me accounts.ID, in []*not
 	if out.Statuses, err = r.Statuses(ctx, q, me, posts, "notifications"); err != nil {
 		return out, err
 	}
+	about, err := r.collectionsOf(ctx, q, me, lists)
+	if err != nil {
+		return out, err
+	}
 	shown := map[string]bool{}
 	for _, s := range out.Statuses {
 		shown[s.ID] = true
 	}
 	for _, g := range in {
-		if e, ok := groupOf(g, found, o); ok && (g.StatusID == 0 || shown[*e.StatusID]) {
+		if e, ok := groupOf(g, found, o); ok && (g.StatusID == 0 || shown[*e.StatusID]) && (g.CollectionID == 0 || about[g.CollectionID] != nil) {
+			e.Collection = about[g.CollectionID]
 			out.Groups = append(out.Groups, e)
 		}
 	}

@@ -135,10 +135,10 @@ type Preferences struct {
 
 // Search is what was found.
 type Search struct {
-	Accounts    []*Account `json:"accounts"`
-	Statuses    []*Status  `json:"statuses"`
-	Hashtags    []Tag      `json:"hashtags"`
-	Collections []struct{} `json:"collections"`
+	Accounts    []*Account   `json:"accounts"`
+	Statuses    []*Status    `json:"statuses"`
+	Hashtags    []Tag        `json:"hashtags"`
+	Collections []Collection `json:"collections"`
 }
 
 // Conversation is a thread of direct posts.

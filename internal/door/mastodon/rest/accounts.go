@@ -32,11 +32,11 @@ func (a *API) showAccount(w http.ResponseWriter, r *api.Request) error {
 }
 
 func (a *API) answerAccount(w http.ResponseWriter, r *api.Request, acct *accounts.Account) error {
-	e, err := a.Render.Account(r.Context(), a.DB, acct)
+	list, err := a.approved(r, []*accounts.Account{acct})
 	if err != nil {
 		return err
 	}
-	return ok(w, e)
+	return ok(w, list[0])
 }
 
 func (a *API) accountsByID(w http.ResponseWriter, r *api.Request) error {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/door/mastodon/api"
 	"github.com/gomph/gomph/internal/door/mastodon/entity"
 	"github.com/gomph/gomph/internal/kit/errs"
@@ -63,42 +64,20 @@ const everybody = "-99"
 func roleOf(u *access.User) entity.Role {
 	switch u.Role {
 	case access.Owner:
-		return entity.Role{ID: "3", Name: "Owner", Permissions: permissionsAdmin, Highlighted: true}
+		return entity.Role{ID: "3", Name: "Owner", Permissions: permissionsAdmin, Highlighted: true, CollectionLimit: collections.MaxCollections}
 	case access.Admin:
-		return entity.Role{ID: "2", Name: "Admin", Permissions: permissionsAdmin, Highlighted: true}
+		return entity.Role{ID: "2", Name: "Admin", Permissions: permissionsAdmin, Highlighted: true, CollectionLimit: collections.MaxCollections}
 	case access.Moderator:
-		return entity.Role{ID: "1", Name: "Moderator", Permissions: permissionsModerator, Highlighted: true}
+		return entity.Role{ID: "1", Name: "Moderator", Permissions: permissionsModerator, Highlighted: true, CollectionLimit: collections.MaxCollections}
 	}
-	return entity.Role{ID: everybody, Permissions: permissionsEverybody}
+	return entity.Role{ID: everybody, Permissions: permissionsEverybody, CollectionLimit: collections.MaxCollections}
 }
 
-// faults collects what is wrong with a profile.
-type faults struct {
-	details map[string][]errs.Detail
-	words   []string
-}
-
-func (f *faults) add(attribute, code, label, description string) {
-	if f.details == nil {
-		f.details = map[string][]errs.Detail{}
-	}
-	f.details[attribute] = append(f.details[attribute], errs.Detail{Code: code, Description: description})
-	f.words = append(f.words, strings.TrimSpace(label+" "+description))
-}
-
-func (f *faults) tooLong(attribute, label string, s *string, most int) {
+// bounded notes a text that is too long.
+func bounded(f *errs.Faults, attribute, label string, s *string, most int) {
 	if s != nil && len([]rune(*s)) > most {
-		f.add(attribute, "ERR_TOO_LONG", label, "is too long (maximum is "+itoa(most)+" characters)")
+		f.TooLong(attribute, label, most)
 	}
-}
-
-func (f *faults) err() error {
-	if len(f.words) == 0 {
-		return nil
-	}
-	e := errs.Invalid("Validation failed: %s", strings.Join(f.words, ", "))
-	e.Details = f.details
-	return e
 }
 
 func (a *API) updateCredentials(w http.ResponseWriter, r *api.Request) error {
@@ -164,12 +143,12 @@ func (a *API) profileChange(r *api.Request) (accounts.Profile, error) {
 		Discoverable: p.Flag("discoverable"), Indexable: p.Flag("indexable"), HideCollections: p.Flag("hide_collections"),
 		AvatarDescription: p.Text("avatar_description"), HeaderDescription: p.Text("header_description"),
 		ShowMedia: p.Flag("show_media"), ShowMediaReplies: p.Flag("show_media_replies"), ShowFeatured: p.Flag("show_featured")}
-	var f faults
-	f.tooLong("display_name", "Display name", change.DisplayName, accounts.MaxDisplayName)
-	f.tooLong("avatar_description", "Avatar description", change.AvatarDescription, accounts.MaxImageDescription)
-	f.tooLong("header_description", "Header description", change.HeaderDescription, accounts.MaxImageDescription)
+	var f errs.Faults
+	bounded(&f, "display_name", "Display name", change.DisplayName, accounts.MaxDisplayName)
+	bounded(&f, "avatar_description", "Avatar description", change.AvatarDescription, accounts.MaxImageDescription)
+	bounded(&f, "header_description", "Header description", change.HeaderDescription, accounts.MaxImageDescription)
 	if change.Note != nil && text.Count(*change.Note, "") > accounts.MaxNote {
-		f.add("note", "ERR_TOO_LONG", "Note", "is too long (maximum is "+itoa(accounts.MaxNote)+" characters)")
+		f.TooLong("note", "Note", accounts.MaxNote)
 	}
 	if p.Has("fields_attributes") {
 		change.Fields = fieldsOf(r, &f)
@@ -177,14 +156,14 @@ func (a *API) profileChange(r *api.Request) (accounts.Profile, error) {
 	if p.Has("attribution_domains") {
 		change.AttributionDomains = attributionDomains(p.List("attribution_domains"), &f)
 	}
-	if err := f.err(); err != nil {
+	if err := f.Err(); err != nil {
 		return change, err
 	}
 	return change, a.findEmojis(r, &change)
 }
 
 // fieldsOf reads the lines of a profile. A line whose value stays keeps when it was verified.
-func fieldsOf(r *api.Request, f *faults) *[]accounts.Field {
+func fieldsOf(r *api.Request, f *errs.Faults) *[]accounts.Field {
 	verified := map[string]accounts.Field{}
 	for _, old := range r.Account.Fields {
 		verified[old.Value] = old
@@ -196,29 +175,29 @@ func fieldsOf(r *api.Request, f *faults) *[]accounts.Field {
 			continue
 		}
 		if len([]rune(name)) > accounts.MaxFieldText || len([]rune(value)) > accounts.MaxFieldText {
-			f.add("fields", "ERR_TOO_LONG", "Fields", "are too long (maximum is "+itoa(accounts.MaxFieldText)+" characters)")
+			f.Add("fields", "ERR_TOO_LONG", "Fields", "are too long (maximum is "+itoa(accounts.MaxFieldText)+" characters)")
 		}
 		out = append(out, accounts.Field{Name: name, Value: value, VerifiedAt: verified[value].VerifiedAt})
 	}
 	if len(out) > accounts.MaxFields {
-		f.add("fields", "ERR_TOO_LONG", "Fields", "are too many (maximum is "+itoa(accounts.MaxFields)+")")
+		f.Add("fields", "ERR_TOO_LONG", "Fields", "are too many (maximum is "+itoa(accounts.MaxFields)+")")
 	}
 	return &out
 }
 
-func attributionDomains(in []string, f *faults) *[]string {
+func attributionDomains(in []string, f *errs.Faults) *[]string {
 	out := []string{}
 	for _, s := range in {
 		s = strings.TrimPrefix(strings.TrimPrefix(strings.TrimSpace(s), "https://"), "http://")
 		domain, err := text.NormalizeDomain(strings.TrimSuffix(s, "/"))
 		if err != nil {
-			f.add("attribution_domains", "ERR_INVALID", "Attribution domains", "has an invalid domain name")
+			f.Add("attribution_domains", "ERR_INVALID", "Attribution domains", "has an invalid domain name")
 			return nil
 		}
 		out = append(out, domain)
 	}
 	if len(out) > maxAttributionDomains {
-		f.add("attribution_domains", "ERR_TOO_LONG", "Attribution domains", "are too many (maximum is "+itoa(maxAttributionDomains)+")")
+		f.Add("attribution_domains", "ERR_TOO_LONG", "Attribution domains", "are too many (maximum is "+itoa(maxAttributionDomains)+")")
 	}
 	return &out
 }

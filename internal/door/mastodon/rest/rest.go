@@ -8,6 +8,7 @@ import (
 
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/feeds"
 	"github.com/gomph/gomph/internal/domain/filters"
 	"github.com/gomph/gomph/internal/domain/instances"
@@ -46,6 +47,7 @@ type Deps struct {
 	Relations     *relations.Service
 	Instances     *instances.Service
 	Statuses      *statuses.Service
+	Collections   *collections.Service
 	Media         *media.Service
 	Filters       *filters.Service
 	Moderation    *moderation.Service

@@ -24,13 +24,14 @@ var (
 	deprecatedIn3_4 = time.Date(2021, 5, 16, 0, 0, 0, 0, time.UTC)
 	deprecatedIn3_5 = time.Date(2022, 3, 30, 0, 0, 0, 0, time.UTC)
 	deprecatedIn4_0 = time.Date(2022, 11, 14, 0, 0, 0, 0, time.UTC)
+	deprecatedIn4_6 = time.Date(2026, 6, 10, 0, 0, 0, 0, time.UTC)
 )
 
 // Routes is every endpoint of this package. Its auth, scopes and verbs are those of testdata/mastodon-api/endpoints.tsv; a
 // test compares them. An endpoint that is not here answers 404.
 func (a *API) Routes() []api.Route {
 	var all []api.Route
-	for _, part := range [][]api.Route{a.accountRoutes(), a.profileRoutes(), a.featuredRoutes(), a.statusRoutes(), a.scheduledRoutes(), a.timelineRoutes(), a.noticeRoutes(), a.pushRoutes(), a.tagRoutes(), a.peopleRoutes(), a.translationRoutes(), a.listRoutes(), a.filterRoutes(), a.instanceRoutes(), a.moderationRoutes()} {
+	for _, part := range [][]api.Route{a.accountRoutes(), a.profileRoutes(), a.featuredRoutes(), a.collectionRoutes(), a.statusRoutes(), a.scheduledRoutes(), a.timelineRoutes(), a.noticeRoutes(), a.pushRoutes(), a.tagRoutes(), a.peopleRoutes(), a.translationRoutes(), a.listRoutes(), a.filterRoutes(), a.instanceRoutes(), a.moderationRoutes()} {
 		all = append(all, part...)
 	}
 	return all

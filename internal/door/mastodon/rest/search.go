@@ -84,7 +84,7 @@ func (a *API) searchAccounts(w http.ResponseWriter, r *api.Request) error {
 	if err != nil {
 		return err
 	}
-	out, err := a.Render.Known(r.Context(), a.DB, found)
+	out, err := a.approved(r, found)
 	if err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func (a *API) search(w http.ResponseWriter, r *api.Request) error {
 	}
 	kind := r.Params.String("type")
 	wants := func(name string) bool { return kind == "" || kind == name }
-	out := entity.Search{Accounts: []*entity.Account{}, Statuses: []*entity.Status{}, Hashtags: []entity.Tag{}, Collections: []struct{}{}}
+	out := entity.Search{Accounts: []*entity.Account{}, Statuses: []*entity.Status{}, Hashtags: []entity.Tag{}, Collections: []entity.Collection{}}
 	tag, isTag := strings.CutPrefix(q, "#")
 	if wants("hashtags") && !isURL(q) && !strings.HasPrefix(q, "@") {
 		if out.Hashtags, err = a.searchTags(r, tag, p.Limit, p.Offset); err != nil {
@@ -165,6 +165,9 @@ func (a *API) searchTags(r *api.Request, tag string, limit, offset int) ([]entit
 // searchNamed finds accounts, and posts by their address.
 func (a *API) searchNamed(r *api.Request, q string, wants func(string) bool, limit, offset int, out *entity.Search) error {
 	if isURL(q) {
+		if found, err := a.searchCollection(r, q, wants, offset, out); found || err != nil {
+			return err
+		}
 		acct, st, err := a.named(r, q, r.Params.Bool("resolve", false) && r.Account != nil)
 		if err != nil || offset > 0 {
 			return err
@@ -173,7 +176,7 @@ func (a *API) searchNamed(r *api.Request, q string, wants func(string) bool, lim
 			out.Statuses, err = a.Render.Statuses(r.Context(), a.DB, r.Viewer(), []statuses.ID{st.ID}, "")
 		}
 		if err == nil && acct != nil && !acct.Suspended() && wants("accounts") {
-			out.Accounts, err = a.Render.Known(r.Context(), a.DB, []*accounts.Account{acct})
+			out.Accounts, err = a.approved(r, []*accounts.Account{acct})
 		}
 		return err
 	}
@@ -184,6 +187,6 @@ func (a *API) searchNamed(r *api.Request, q string, wants func(string) bool, lim
 	if err != nil {
 		return err
 	}
-	out.Accounts, err = a.Render.Known(r.Context(), a.DB, found)
+	out.Accounts, err = a.approved(r, found)
 	return err
 }

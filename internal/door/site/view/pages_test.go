@@ -60,6 +60,10 @@ func samplePages() map[string]func(*Renderer, io.Writer) error {
 		"tag": func(r *Renderer, w io.Writer) error {
 			return r.Tag(w, Tag{Page: page, Name: "fieldnotes", URL: origin + "/tags/fieldnotes", Posts: []Post{photoPost(), arabicPost()}, Uses: 128, People: 41, FeedURL: origin + "/tags/fieldnotes.rss", NextURL: origin + "/tags/fieldnotes?max_id=1"})
 		},
+		"collection": func(r *Renderer, w io.Writer) error {
+			return r.Collection(w, Collection{Page: page, Name: "Bird people", Description: "They know their <birds>.", Lang: "en", Tag: "birds", TagURL: origin + "/tags/birds", Sensitive: true,
+				URL: origin + "/collections/7", ActivityURL: origin + "/users/ines/collections/7", Owner: ines(), Members: []Account{tomas(), remote()}, Hidden: true})
+		},
 		"sign_in": func(r *Renderer, w io.Writer) error {
 			return r.SignIn(w, SignIn{Page: page, Next: "/oauth/authorize?client_id=x"})
 		},
