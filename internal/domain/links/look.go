@@ -10,6 +10,7 @@ import (
 
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/instances"
+	"github.com/gomph/gomph/internal/kit/errs"
 	"github.com/gomph/gomph/internal/kit/fetch"
 	"github.com/gomph/gomph/internal/kit/fetch/weburl"
 	"github.com/gomph/gomph/internal/kit/picture"
@@ -83,7 +84,23 @@ func (s *Service) secure(address string) string {
 	return u.String()
 }
 
+// page reads a page, and what its oEmbed says.
 func (s *Service) page(ctx context.Context, address string) (*preview.Page, error) {
+	page, err := s.read(ctx, address)
+	if err == nil && page != nil && page.OEmbed != "" {
+		if more, err := s.oembed(ctx, page); err == nil {
+			page.AddOEmbed(more.Body, more.URL)
+		}
+	}
+	return page, err
+}
+
+func (s *Service) oembed(ctx context.Context, page *preview.Page) (*fetch.Response, error) {
+	return s.Fetch.Do(ctx, fetch.Request{URL: page.OEmbed, MaxBody: maxOEmbed, Timeout: patience, Header: http.Header{"Accept": {"application/json"}}})
+}
+
+// read reads a page; nil for something else.
+func (s *Service) read(ctx context.Context, address string) (*preview.Page, error) {
 	res, err := s.Fetch.Do(ctx, fetch.Request{URL: address, MaxBody: maxPage, Cut: true, Timeout: patience, Header: http.Header{"Accept": {"text/html, application/xhtml+xml;q=0.9"}}})
 	if err != nil {
 		return nil, err
@@ -92,14 +109,31 @@ func (s *Service) page(ctx context.Context, address string) (*preview.Page, erro
 	if err != nil || kind != "text/html" && kind != "application/xhtml+xml" {
 		return nil, nil
 	}
-	page := preview.Parse(res.Body, res.Header.Get("Content-Type"), res.URL)
-	if page.OEmbed != "" {
-		more, err := s.Fetch.Do(ctx, fetch.Request{URL: page.OEmbed, MaxBody: maxOEmbed, Timeout: patience, Header: http.Header{"Accept": {"application/json"}}})
-		if err == nil {
-			page.AddOEmbed(more.Body, more.URL)
-		}
+	return preview.Parse(res.Body, res.Header.Get("Content-Type"), res.URL), nil
+}
+
+// Embed asks another site how it wants a page of it to be shown. It takes as long as a network does; errs.NotFound says that the site does
+// not say, or cannot be asked.
+func (s *Service) Embed(ctx context.Context, address string) (preview.Embed, error) {
+	rules, err := s.Instances.AllRules(ctx, s.DB)
+	if err != nil {
+		return preview.Embed{}, err
 	}
-	return page, nil
+	if rules.Of(weburl.Host(address)).Severity == instances.Suspend || s.Site.IsLocalURI(address) {
+		return preview.Embed{}, errs.NotFound()
+	}
+	page, err := s.read(ctx, s.secure(address))
+	if err != nil || page == nil || page.OEmbed == "" {
+		return preview.Embed{}, errs.NotFound()
+	}
+	res, err := s.oembed(ctx, page)
+	if err != nil {
+		return preview.Embed{}, errs.NotFound()
+	}
+	if e, ok := preview.ParseEmbed(res.Body, res.URL); ok {
+		return e, nil
+	}
+	return preview.Embed{}, errs.NotFound()
 }
 
 // measure looks at the picture of a preview, for its size and colours. What is no picture is left out.

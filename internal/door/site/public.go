@@ -259,17 +259,46 @@ func (s *Server) addMoved(ctx context.Context, a *accounts.Account, into *view.A
 	return nil
 }
 
-func (s *Server) thread(ctx context.Context, v *visit) error {
+// localPost is the post that a path names, and its author.
+func (s *Server) localPost(ctx context.Context, v *visit) (*accounts.Account, *statuses.Status, error) {
 	a, err := s.local(ctx, chi.URLParam(v.r, "name"))
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	st, err := s.Statuses.ByID(ctx, s.DB, 0, statuses.ID(pathID(v)))
+	if err == nil && (st.AccountID != a.ID || st.Reblog() || !st.Distributable()) {
+		err = errs.NotFound()
+	}
+	return a, st, err
+}
+
+// embed shows a post for a frame within anybody's page. It runs no script, and knows nobody who is signed in.
+func (s *Server) embed(ctx context.Context, v *visit) error {
+	v.Visit = nil
+	_, st, err := s.localPost(ctx, v)
 	if err != nil {
 		return err
 	}
-	if st.AccountID != a.ID || st.Reblog() || !st.Distributable() {
+	list, err := s.posts(ctx, []statuses.ID{st.ID})
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 {
 		return errs.NotFound()
+	}
+	p := view.Embed{Post: list[0]}
+	if p.Page, err = s.frame(ctx, v); err != nil {
+		return err
+	}
+	s.framed(v.w.Header())
+	v.shared()
+	return s.show(v, http.StatusOK, func(w io.Writer) error { return s.pages.Embed(w, p) })
+}
+
+func (s *Server) thread(ctx context.Context, v *visit) error {
+	a, st, err := s.localPost(ctx, v)
+	if err != nil {
+		return err
 	}
 	up, down, err := s.Statuses.Context(ctx, s.DB, 0, st)
 	if err != nil {
@@ -284,14 +313,14 @@ func (s *Server) thread(ctx context.Context, v *visit) error {
 	if len(own) == 0 {
 		return errs.NotFound()
 	}
-	p := view.Thread{Post: own[0], Ancestors: s.showPosts(parts, up), Descendants: s.showPosts(parts, down)}
+	p := view.Thread{OEmbedURL: s.Site.URL("/api/oembed?" + url.Values{"url": {st.URL}}.Encode()), Post: own[0], Ancestors: s.showPosts(parts, up), Descendants: s.showPosts(parts, down)}
 	if p.Page, err = s.frame(ctx, v); err != nil {
 		return err
 	}
 	if v.Visit == nil {
 		p.ReplyURL = s.followURL(v, a)
 	}
-	v.w.Header().Set("Link", `<`+st.URI+`>; rel="alternate"; type="application/activity+json"`)
+	v.w.Header().Set("Link", `<`+st.URI+`>; rel="alternate"; type="application/activity+json", <`+p.OEmbedURL+`>; rel="alternate"; type="application/json+oembed"`)
 	v.shared()
 	return s.show(v, http.StatusOK, func(w io.Writer) error { return s.pages.Thread(w, p) })
 }

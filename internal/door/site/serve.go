@@ -119,10 +119,7 @@ func (s *Server) headers(h http.Header, formTarget string) {
 	if s.DevURL != "" {
 		other = " " + strings.TrimSuffix(s.DevURL, "/") + " " + strings.Replace(strings.TrimSuffix(s.DevURL, "/"), "http", "ws", 1)
 	}
-	media := "'self' https: data:"
-	if !s.Site.HTTPS {
-		media += " http:"
-	}
+	media := s.mediaSources("'self'")
 	h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; form-action 'self'"+formTarget+
 		"; img-src "+media+"; media-src "+media+"; style-src 'self'"+other+"; script-src 'self'"+other+"; connect-src 'self'"+other+"; font-src 'self'; manifest-src 'self'")
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -135,6 +132,24 @@ func (s *Server) headers(h http.Header, formTarget string) {
 		h.Set("Strict-Transport-Security", "max-age=63072000")
 	}
 	h.Set("Vary", "Accept, Cookie")
+}
+
+// mediaSources are from where pages show pictures.
+func (s *Server) mediaSources(own string) string {
+	if s.Site.HTTPS {
+		return own + " https: data:"
+	}
+	return own + " https: data: http:"
+}
+
+// framed lets a page be shown within those of others. There it is nobody's: it has no cookies, no scripts and no forms, and its links open
+// by themselves. Its origin is none, so that its own files are named by address.
+func (s *Server) framed(h http.Header) {
+	media := s.mediaSources(s.Site.Base())
+	h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; frame-ancestors *; sandbox allow-popups allow-popups-to-escape-sandbox; img-src "+media+
+		"; media-src "+media+"; style-src "+s.Site.Base()+"; font-src "+s.Site.Base())
+	h.Del("X-Frame-Options")
+	h.Del("Cross-Origin-Opener-Policy")
 }
 
 // show writes a page of ours. Anybody's page may be kept for a moment by proxies, a person's never.

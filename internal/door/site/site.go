@@ -130,6 +130,7 @@ func (s *Server) Mount(mux chi.Router) {
 	public("/@{name}/tagged/{hashtag}", s.profile)
 	public("/@{name}/media", s.profile)
 	public("/@{name}/{id}", s.thread)
+	public("/@{name}/{id}/embed", s.embed)
 	public("/tags/{name}", s.tag)
 	public("/collections/{id}", s.collection)
 

@@ -104,3 +104,26 @@ func frameOf(at string, width, height int) (frame, player string) {
 	}
 	return `<iframe src="` + html.EscapeString(u.String()) + `"` + size + ` allowfullscreen="true" frameborder="0" scrolling="no" sandbox="` + sandbox + `"></iframe>`, u.String()
 }
+
+// Embed is how another site wants something of it to be shown, as far as that is an embedded page.
+type Embed struct {
+	Title, AuthorName, AuthorURL, ProviderName, ProviderURL string
+	// HTML is made by Frame. Width and Height are in pixels, 0 when not known.
+	HTML          string
+	Width, Height int
+}
+
+// ParseEmbed reads what an oEmbed endpoint answered about something that it lets others show, of whatever type. It reports false where nothing
+// of use is left of its HTML.
+func ParseEmbed(body []byte, endpoint string) (e Embed, ok bool) {
+	base, err := weburl.Parse(endpoint)
+	var o map[string]any
+	if err != nil || json.Unmarshal(body, &o) != nil || number(o["version"]) != 1 {
+		return e, false
+	}
+	at := func(name string) string { return absolute(base, word(o, name)) }
+	e = Embed{Title: plain(word(o, "title"), maxTitle), AuthorName: plain(word(o, "author_name"), maxName), AuthorURL: at("author_url"), ProviderName: plain(word(o, "provider_name"), maxName),
+		ProviderURL: at("provider_url"), Width: number(o["width"]), Height: number(o["height"])}
+	e.HTML, _ = Frame(word(o, "html"))
+	return e, e.HTML != ""
+}

@@ -113,7 +113,7 @@ func openWith(t testing.TB, d *db.DB, change ...func(*api.Deps)) *door {
 	}
 	t.Cleanup(func() { _ = files.Close() })
 	a := rest.New(rest.Deps{DB: d, Clock: w.Clock, Site: w.Site, Settings: config, Access: o.access, Accounts: w.Accounts, Relations: w.Relations, Instances: w.Instances,
-		Statuses: w.Statuses, Collections: w.Collections, Media: w.Media, Filters: filter, Moderation: moderation.New(moderation.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Accounts: w.Accounts, Statuses: w.Statuses}), Notifications: o.notices, Feeds: o.feeds, Files: files, Finder: o.finder, Version: "1.0.0", VAPIDKey: "public", Translator: libreTranslate(t), Cache: cache.NewLocalAt(1<<20, w.Clock),
+		Statuses: w.Statuses, Collections: w.Collections, Media: w.Media, Links: w.Links, Filters: filter, Moderation: moderation.New(moderation.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Accounts: w.Accounts, Statuses: w.Statuses}), Notifications: o.notices, Feeds: o.feeds, Files: files, Finder: o.finder, Version: "1.0.0", VAPIDKey: "public", Translator: libreTranslate(t), Cache: cache.NewLocalAt(1<<20, w.Clock),
 		Render: o.render})
 	o.routes = a.Routes()
 	o.limiter = limit.New(cache.NewLocalAt(1<<20, w.Clock), w.Clock, nil)

@@ -12,6 +12,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/feeds"
 	"github.com/gomph/gomph/internal/domain/filters"
 	"github.com/gomph/gomph/internal/domain/instances"
+	"github.com/gomph/gomph/internal/domain/links"
 	"github.com/gomph/gomph/internal/domain/media"
 	"github.com/gomph/gomph/internal/domain/moderation"
 	"github.com/gomph/gomph/internal/domain/notifications"
@@ -49,6 +50,7 @@ type Deps struct {
 	Statuses      *statuses.Service
 	Collections   *collections.Service
 	Media         *media.Service
+	Links         *links.Service
 	Filters       *filters.Service
 	Moderation    *moderation.Service
 	Notifications *notifications.Service

@@ -93,14 +93,15 @@ type Thread struct {
 	Post        Post
 	Descendants []Post
 	ReplyURL    string // where a visitor goes to answer from their own server; empty: no button
+	OEmbedURL   string // where others learn how to show the post within their pages
 }
 
 func (p Thread) head() head {
 	h := head{
 		Title: p.Post.Account.Name() + ": “" + shorten(p.Post.Summary(), maxTitle) + "”", Description: p.Post.Summary(),
 		Type: "article", URL: p.Post.URL, ActivityURL: p.Post.ActivityURL, Username: p.Post.Account.Acct,
-		ShareTitle: p.Post.Account.Title(),
-		Published:  p.Post.CreatedAt.UTC().Format(time.RFC3339),
+		ShareTitle: p.Post.Account.Title(), OEmbedURL: p.OEmbedURL,
+		Published: p.Post.CreatedAt.UTC().Format(time.RFC3339),
 	}
 	if h.Image, h.ImageAlt = p.Post.cover(); h.Image != "" {
 		h.LargeImage = true
@@ -115,6 +116,19 @@ const maxTitle = 70
 
 // Thread writes a post's page.
 func (r *Renderer) Thread(w io.Writer, p Thread) error { return r.render(w, "thread", &p) }
+
+// Embed is a post as it is shown within pages of others.
+type Embed struct {
+	Page
+	Post Post
+}
+
+func (p Embed) head() head {
+	return head{Title: "Post by " + p.Post.Account.Title(), Description: p.Post.Summary(), Type: "article", URL: p.Post.URL, NoIndex: true, Framed: true}
+}
+
+// Embed writes a post for a frame.
+func (r *Renderer) Embed(w io.Writer, p Embed) error { return r.render(w, "embed", &p) }
 
 // Tag is a hashtag's page.
 type Tag struct {

@@ -57,6 +57,7 @@ func samplePages() map[string]func(*Renderer, io.Writer) error {
 				Descendants: []Post{replyFrom(remote(), "115597100", `<p>I knew it. How was the light?</p>`, ines()), warnedPost(), replyFrom(ines(), "115597101", `<p>Like looking through honey.</p>`, remote())}})
 		},
 		"thread_warned": func(r *Renderer, w io.Writer) error { return r.Thread(w, Thread{Page: page, Post: warnedPost()}) },
+		"embed":         func(r *Renderer, w io.Writer) error { return r.Embed(w, Embed{Page: page, Post: cardPost()}) },
 		"tag": func(r *Renderer, w io.Writer) error {
 			return r.Tag(w, Tag{Page: page, Name: "fieldnotes", URL: origin + "/tags/fieldnotes", Posts: []Post{photoPost(), arabicPost()}, Uses: 128, People: 41, FeedURL: origin + "/tags/fieldnotes.rss", NextURL: origin + "/tags/fieldnotes?max_id=1"})
 		},

@@ -93,8 +93,10 @@ type head struct {
 	FeedURL     string // the same thing as RSS
 	Prev, Next  string
 	NoIndex     bool
-	Card        bool // a narrow page with one card, as sign-in is
-	Bare        bool // no "— site name" after the title
+	OEmbedURL   string // how it is shown within pages of others
+	Framed      bool   // it is shown within pages of others: without frame and script of its own
+	Card        bool   // a narrow page with one card, as sign-in is
+	Bare        bool   // no "— site name" after the title
 }
 
 // maxDescription in characters: what previews of links show before they cut.
