@@ -38,6 +38,7 @@ type cli struct {
 	Domains    domainsCmd    `cmd:"" help:"Decide with which servers this one exchanges what."`
 	Federation federationCmd `cmd:"" help:"Find out why something of another server is not here, or something of here not there."`
 	Relays     relaysCmd     `cmd:"" help:"See, join and leave the relays that pass public posts on."`
+	Search     searchCmd     `cmd:"" help:"See and renew the index by which posts are found."`
 	Config_    configCmd     `cmd:"" name:"config" help:"Show which settings are in force, and from where."`
 	Seed       seedCmd       `cmd:"" help:"Fill an empty server with a small community, to try things out."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`

@@ -15,6 +15,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/moderation"
 	"github.com/gomph/gomph/internal/domain/notifications"
 	"github.com/gomph/gomph/internal/domain/relations"
+	"github.com/gomph/gomph/internal/domain/search"
 	"github.com/gomph/gomph/internal/domain/settings"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/door/activitypub"
@@ -52,6 +53,7 @@ type App struct {
 	Filters       *filters.Service
 	Moderation    *moderation.Service
 	Feeds         *feeds.Service
+	Search        *search.Service
 	Notifications *notifications.Service
 	Federation    *activitypub.Server
 	files         blob.Store

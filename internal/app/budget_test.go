@@ -269,6 +269,12 @@ func everything(here, there *server) {
 	here.must(here.Statuses.RevokeQuote(ctx, ann.ID, quotable, quoteHere.ID))
 	both()
 
+	_, err = there.Accounts.UpdateProfile(ctx, eve.ID, accounts.Profile{Indexable: ptr(true)})
+	there.must(err)
+	_, err = there.Statuses.Bookmark(ctx, eve, quotableThere.ID, true)
+	there.must(err)
+	both()
+
 	poll := here.post(ann, statuses.Draft{Text: "which?", Poll: &statuses.PollDraft{Options: []string{"a", "b"}, ExpiresIn: time.Hour}})
 	both()
 	pollThere, err := there.Statuses.ByURI(ctx, there.DB, poll.URI)

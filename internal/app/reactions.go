@@ -46,6 +46,8 @@ var (
 	afterwards = jobs.Policy{Queue: jobs.Default, Delay: time.Hour, Statements: 12}
 	// onceMore runs when every batch that was under way has ended.
 	onceMore = jobs.Policy{Queue: jobs.Default, Delay: 6 * time.Minute, Statements: 6}
+	// entering loads a post with its parts and writes its words.
+	entering = jobs.Policy{Queue: jobs.Default, Statements: 8}
 	// publishing writes a whole post.
 	publishing = jobs.Policy{Queue: jobs.Default, Statements: 25}
 	// recurring and wholesale take as many steps as there is to do, each small.
@@ -59,6 +61,7 @@ var (
 func (a *App) react() {
 	a.onPeople()
 	a.onPosts()
+	a.onSearch()
 	a.onRelations()
 	a.onCommands()
 }
@@ -121,6 +124,28 @@ func (a *App) onPosts() {
 	jobs.On(j, "statuses.publish_scheduled", publishing, a.Statuses.PublishScheduled)
 	jobs.On(j, "push.send", alerts, a.doors.push.Send, jobs.Lane(notifications.Push.Host))
 	jobs.On(j, "notifications.poll_ended", onDefault, a.Notifications.PollEnded)
+}
+
+// onSearch: when a post is to be found by its words, or no more.
+func (a *App) onSearch() {
+	j, s := a.Jobs, a.Search
+	jobs.On(j, "search.posted", entering, func(ctx context.Context, e statuses.Posted) error {
+		if e.Reblog {
+			return s.EnterBoosted(ctx, e.StatusID)
+		}
+		return s.Enter(ctx, e.StatusID)
+	}, jobs.When(func(e statuses.Posted) bool { return e.Found }))
+	jobs.On(j, "search.edited", entering, func(ctx context.Context, e statuses.Edited) error { return s.Enter(ctx, e.StatusID) })
+	jobs.On(j, "search.deleted", entering, func(ctx context.Context, e statuses.Deleted) error { return s.Drop(ctx, e.StatusID) },
+		jobs.When(func(e statuses.Deleted) bool { return e.ReblogOfID == 0 }))
+	jobs.On(j, "search.favourited", entering, func(ctx context.Context, e statuses.Favourited) error { return s.Enter(ctx, e.StatusID) },
+		jobs.When(func(e statuses.Favourited) bool { return e.ByLocal && !e.AuthorLocal }))
+	jobs.On(j, "search.bookmarked", entering, func(ctx context.Context, e statuses.Bookmarked) error { return s.Enter(ctx, e.StatusID) })
+	jobs.On(j, "search.voted", entering, func(ctx context.Context, e statuses.Voted) error { return s.Enter(ctx, e.StatusID) },
+		jobs.When(func(e statuses.Voted) bool { return e.ByLocal && !e.AuthorLocal }))
+	jobs.On(j, "search.consented", wholesale, func(ctx context.Context, e accounts.Consented) error { return s.EnterAll(ctx, e.AccountID) },
+		jobs.Unique(func(e accounts.Consented) string { return strconv.FormatInt(int64(e.AccountID), 10) }))
+	jobs.On(j, "search.fill", recurring, s.Fill)
 }
 
 // onRelations: what follows from what people are to each other.

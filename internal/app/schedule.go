@@ -5,6 +5,7 @@ import (
 
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/links"
+	"github.com/gomph/gomph/internal/domain/search"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/door/activitypub"
 	"github.com/gomph/gomph/internal/kit/jobs"
@@ -43,6 +44,7 @@ var schedule = []jobs.Recurring{
 	{Name: "links.forget", Every: 24 * time.Hour, Event: links.ForgetDue{}},
 	{Name: "media.sweep", Every: time.Hour, Event: SweepMediaDue{}},
 	{Name: "relations.expire_mutes", Every: time.Minute, Event: ExpireMutesDue{}},
+	{Name: "search.fill", Every: time.Minute, Event: search.FillDue{}},
 	{Name: "statuses.clean_up_old", Every: time.Minute, Event: statuses.CleanUpOldDue{}},
 	{Name: "statuses.forget_keys", Every: time.Hour, Event: ForgetKeysDue{}},
 	{Name: "statuses.forget_walks", Every: time.Hour, Event: ForgetWalksDue{}},

@@ -49,7 +49,7 @@ func TestTheSchemaIsAsItWas(t *testing.T) {
 	})
 }
 
-// TestTheEnginesAgree: what one statement finds on the one engine it finds on the other.
+// TestTheEnginesAgree: what one statement finds on the one engine it finds on the other. The words of posts are the exception (ADR 0008).
 func TestTheEnginesAgree(t *testing.T) {
 	t.Parallel()
 	lite, pg := strings.Split(dump(t, dbtest.SQLite(t)), "\n"), strings.Split(dump(t, dbtest.Postgres(t)), "\n")
@@ -61,7 +61,7 @@ func TestTheEnginesAgree(t *testing.T) {
 		has, not []string
 	}{{"SQLite", lite, pg}, {"PostgreSQL", pg, lite}} {
 		for _, line := range side.has {
-			if !slices.Contains(side.not, line) {
+			if !slices.Contains(side.not, line) && !strings.Contains(line, "status_texts") {
 				t.Errorf("%s alone has: %s", side.name, line)
 			}
 		}
@@ -84,10 +84,11 @@ func TestStepsStandOnTheirOwn(t *testing.T) {
 	}
 }
 
+// The tables in which FTS5 keeps its index are not ours.
 const sqliteColumns = `SELECT m.name || '.' || c.name || ' ' || CASE c.type WHEN 'INTEGER' THEN 'BIGINT' ELSE c.type END || CASE WHEN c."notnull" = 1 OR c.pk > 0 THEN ' not null' ELSE '' END
   || CASE WHEN c.dflt_value IS NULL THEN '' ELSE ' default ' || c.dflt_value END || CASE WHEN c.pk > 0 THEN ' key' || c.pk ELSE '' END
   || COALESCE((SELECT ' references ' || f."table" || '.' || f."to" || ' ' || f.on_delete FROM pragma_foreign_key_list(m.name) f WHERE f."from" = c.name), '')
-FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' ORDER BY 1`
+FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.name NOT LIKE 'status_texts!_%' ESCAPE '!' ORDER BY 1`
 
 const sqliteIndexes = `SELECT sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL ORDER BY name`
 

@@ -21,6 +21,7 @@ func TestPosting(t *testing.T) {
 		s.Step(t, "visibilities", func(t *testing.T) { visibilities(t, s, ann, bob, cat) })
 		s.Step(t, "an idempotency key", func(t *testing.T) { idempotency(t, ann, bob) })
 		s.Step(t, "edit and history", func(t *testing.T) { editing(t, ann, bob) })
+		s.Step(t, "search", func(t *testing.T) { searching(t, s, ann, bob) })
 		s.Step(t, "delete returns the source", func(t *testing.T) { deleting(t, s, ann, bob) })
 		s.Step(t, "a thread", func(t *testing.T) { thread(t, ann, bob, cat) })
 		s.Step(t, "boost, favourite, bookmark, pin", func(t *testing.T) { actsOnPosts(t, ann, bob) })
@@ -63,6 +64,29 @@ func wholePost(t *testing.T, ann, bob Person) {
 	ann.Sees(Home, post.ID)
 	if slices.Contains(IDs(bob.Timeline(Public)), post.ID) {
 		t.Error("an unlisted post is in the public timeline")
+	}
+}
+
+// searching: a post is found once it is written, and all are found again after the index was made anew.
+func searching(t *testing.T, s *Server, ann, bob Person) {
+	post := ann.Write("@bob have you seen the quokkas?")
+	finds := func(who Person, q string) bool {
+		return slices.Contains(IDs(who.Search(q, "type", "statuses").Statuses), post.ID)
+	}
+	Eventually(t, "both find the post", func() error {
+		if !finds(ann, "quokka from:me") || !finds(bob, `"the quokka" in:library`) {
+			return fmt.Errorf("it is not found")
+		}
+		return nil
+	})
+	if finds(bob, "quokka in:public") {
+		t.Error("it is found in public without consent")
+	}
+	if said := s.Command("search", "rebuild"); !strings.Contains(said, "all posts are entered") {
+		t.Errorf("rebuild says %s", said)
+	}
+	if !finds(bob, "quokka") {
+		t.Error("it is not found after the index was made anew")
 	}
 }
 

@@ -128,6 +128,12 @@ type ProfileUpdated struct {
 // Kind names the event.
 func (ProfileUpdated) Kind() string { return "accounts.profile_updated" }
 
+// Consented says that somebody lets their public posts be found by everybody, from now on.
+type Consented struct{ AccountID ID }
+
+// Kind names the event.
+func (Consented) Kind() string { return "accounts.consented" }
+
 // Removed says that an account is gone. Its rows are still there for the reactions; Purge removes them.
 type Removed struct {
 	AccountID ID

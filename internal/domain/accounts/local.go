@@ -89,6 +89,7 @@ func (s *Service) UpdateProfile(ctx context.Context, id ID, p Profile) (*Account
 		set(&a.Fields, p.Fields)
 		set(&a.Locked, p.Locked)
 		set(&a.Discoverable, p.Discoverable)
+		consented := p.Indexable != nil && *p.Indexable && !a.Indexable
 		set(&a.Indexable, p.Indexable)
 		set(&a.HideCollections, p.HideCollections)
 		set(&a.ShowMedia, p.ShowMedia)
@@ -113,6 +114,11 @@ func (s *Service) UpdateProfile(ctx context.Context, id ID, p Profile) (*Account
 			a.DisplayName, a.Note, list(a.Fields), a.Locked, a.Discoverable, a.Indexable, a.HideCollections, a.Avatar, a.AvatarDescription, a.Header, a.HeaderDescription,
 			list(a.AttributionDomains), list(a.Emojis), a.ActorType, db.Ms(a.UpdatedAt), id, a.ShowMedia, a.ShowMediaReplies, a.ShowFeatured); err != nil {
 			return err
+		}
+		if consented {
+			if err := s.Jobs.Emit(ctx, tx, Consented{AccountID: id}); err != nil {
+				return err
+			}
 		}
 		return s.Jobs.Emit(ctx, tx, ProfileUpdated{AccountID: id, Local: true})
 	})

@@ -64,6 +64,11 @@ func (s *Service) upsert(ctx context.Context, tx *db.Tx, r Remote) (*Account, er
 			return nil, err
 		}
 	}
+	if r.Indexable && !old.Indexable {
+		if err := s.Jobs.Emit(ctx, tx, Consented{AccountID: old.ID}); err != nil {
+			return nil, err
+		}
+	}
 	return s.updateRemote(ctx, tx, old.ID, r, now)
 }
 

@@ -35,6 +35,13 @@ type addition struct {
 	depth    int
 	// quiet and unheard are for the event.
 	quiet, unheard, old bool
+	// consents says that the author lets public posts be found.
+	consents bool
+}
+
+// found tells whether somebody may find the post by its words: whoever wrote it or is mentioned here, or everybody.
+func (a *addition) found() bool {
+	return a.Local || a.Visibility == Public && a.consents || slices.ContainsFunc(a.mentions, func(m Mention) bool { return !strings.Contains(m.Acct, "@") })
 }
 
 // add writes a post with all its parts, counts it, and emits Posted. It reports false when a post with the same id on the
@@ -67,7 +74,7 @@ func (s *Service) add(ctx context.Context, tx *db.Tx, a addition) (bool, error) 
 		return false, err
 	}
 	old := a.old || !st.Local && s.Clock.Now().Sub(st.CreatedAt) > oldAfter
-	return true, s.Jobs.Emit(ctx, tx, Posted{StatusID: st.ID, AccountID: st.AccountID, Local: st.Local, Reblog: st.Reblog(), Visibility: st.Visibility, Old: old, Quiet: a.quiet, Unheard: a.unheard})
+	return true, s.Jobs.Emit(ctx, tx, Posted{StatusID: st.ID, AccountID: st.AccountID, Local: st.Local, Reblog: st.Reblog(), Visibility: st.Visibility, Old: old, Quiet: a.quiet, Unheard: a.unheard, Found: a.found()})
 }
 
 func (s *Service) addParts(ctx context.Context, tx *db.Tx, a addition) error {
@@ -234,7 +241,7 @@ type Incoming struct {
 func (s *Service) Receive(ctx context.Context, by *accounts.Account, in Incoming) (*Status, error) {
 	st := s.incoming(by, in)
 	err := s.DB.Write(ctx, func(tx *db.Tx) error {
-		a := addition{Status: st, mentions: in.Mentions, tags: in.Tags, attachments: in.Attachments, pollState: in.Poll, conversationURI: in.ConversationURI, incoming: in.Quote, depth: in.Depth, quiet: in.Quiet, old: in.Old}
+		a := addition{Status: st, mentions: in.Mentions, tags: in.Tags, attachments: in.Attachments, pollState: in.Poll, conversationURI: in.ConversationURI, incoming: in.Quote, depth: in.Depth, quiet: in.Quiet, old: in.Old, consents: by.Indexable}
 		if a.conversation = in.ConversationID; in.InReplyTo != nil {
 			a.conversation = in.InReplyTo.ConversationID
 		}

@@ -178,8 +178,11 @@ func (s *Service) Bookmark(ctx context.Context, by *accounts.Account, id ID, on 
 	}
 	return target, s.DB.Write(ctx, func(tx *db.Tx) error {
 		if on {
-			_, err := tx.Exec(ctx, "INSERT INTO bookmarks (id, account_id, status_id, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING", s.IDs.Next(), by.ID, target.ID, db.Ms(s.Clock.Now()))
-			return err
+			n, err := tx.Exec(ctx, "INSERT INTO bookmarks (id, account_id, status_id, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING", s.IDs.Next(), by.ID, target.ID, db.Ms(s.Clock.Now()))
+			if err != nil || n == 0 || target.Local {
+				return err
+			}
+			return s.Jobs.Emit(ctx, tx, Bookmarked{StatusID: target.ID, AccountID: by.ID})
 		}
 		_, err := tx.Exec(ctx, "DELETE FROM bookmarks WHERE status_id = $1 AND account_id = $2", target.ID, by.ID)
 		return err

@@ -55,13 +55,16 @@ func (s *Service) TagsByID(ctx context.Context, q db.Q, list []int64) (map[int64
 
 func scanTag(r db.Row) (t Tag, err error) { return t, r.Scan(&t.ID, &t.Name, &t.DisplayName) }
 
-// SearchTags finds hashtags whose normalized name begins with a text, those used last first.
+// SearchTags finds hashtags whose normalized name begins with a text, those used last first. One that no public post has is not found: its name would
+// tell what private ones are about (VIS-03).
 func (s *Service) SearchTags(ctx context.Context, q db.Q, prefix string, limit, offset int) ([]Tag, error) {
 	if prefix == "" {
 		return nil, nil
 	}
 	escaped := strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(prefix)
-	out, err := db.All(ctx, q, scanTag, "SELECT id, name, display_name FROM tags WHERE name LIKE $1 ESCAPE '!' ORDER BY name = $2 DESC, last_status_at DESC, id LIMIT $3 OFFSET $4", escaped+"%", prefix, limit, offset)
+	out, err := db.All(ctx, q, scanTag, `SELECT t.id, t.name, t.display_name FROM tags t WHERE t.name LIKE $1 ESCAPE '!'
+AND EXISTS (SELECT 1 FROM statuses_tags st JOIN statuses s ON s.id = st.status_id WHERE st.tag_id = t.id AND s.deleted_at = 0 AND s.visibility = 0)
+ORDER BY t.name = $2 DESC, t.last_status_at DESC, t.id LIMIT $3 OFFSET $4`, escaped+"%", prefix, limit, offset)
 	if err != nil {
 		return nil, fmt.Errorf("searching hashtags: %w", err)
 	}

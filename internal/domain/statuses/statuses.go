@@ -159,6 +159,8 @@ type Posted struct {
 	// Quiet says that there was nobody here to be told of it: none is named, and no follower asked to be told of the author's
 	// posts. Unheard says that there was nobody elsewhere to send it to. Neither means that it is not known.
 	Quiet, Unheard bool
+	// Found says that somebody may find it by its words, or, of a boost, the post that was boosted: see package search.
+	Found bool
 }
 
 // Kind names the event.
@@ -208,6 +210,15 @@ type Unfavourited struct {
 
 // Kind names the event.
 func (Unfavourited) Kind() string { return "statuses.unfavourited" }
+
+// Bookmarked says that somebody here keeps a post of another server.
+type Bookmarked struct {
+	StatusID  ID
+	AccountID accounts.ID
+}
+
+// Kind names the event.
+func (Bookmarked) Kind() string { return "statuses.bookmarked" }
 
 // Pinned says that a post was put on, or taken off, its author's profile.
 type Pinned struct {

@@ -45,7 +45,7 @@ func TestPostIsStoredWithItsPartsAndWhatFollows(t *testing.T) {
 		if n := p.Accounts[ann.ID].StatusesCount; n != 1 {
 			t.Errorf("the author has %d posts", n)
 		}
-		want := []any{statuses.Posted{StatusID: st.ID, AccountID: ann.ID, Local: true, Unheard: true}}
+		want := []any{statuses.Posted{StatusID: st.ID, AccountID: ann.ID, Local: true, Unheard: true, Found: true}}
 		if got := w.Events(); len(got) != 1 || !reflect.DeepEqual(any(got[0]), want[0]) {
 			t.Errorf("emitted %+v", got)
 		}

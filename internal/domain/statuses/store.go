@@ -63,6 +63,12 @@ AND NOT EXISTS (SELECT 1 FROM mutes m WHERE m.account_id = ` + arg + ` AND m.tar
 AND NOT EXISTS (SELECT 1 FROM account_domain_blocks d WHERE d.account_id = ` + arg + ` AND d.domain = a.domain AND a.domain <> '')`
 }
 
+// VisibleTo and WantedBy are those two rules for the packages that stand after this one and join the two tables.
+func VisibleTo(arg string) string { return visible(arg) }
+
+// WantedBy begins with AND; see VisibleTo.
+func WantedBy(arg string) string { return wanted(arg) }
+
 // ByID finds a post that viewer may see; any other is errs.NotFound, so that nobody learns that it exists (VIS-01).
 func (s *Service) ByID(ctx context.Context, q db.Q, viewer accounts.ID, id ID) (*Status, error) {
 	return scan(q.QueryRow(ctx, "SELECT "+columns+" FROM statuses s JOIN accounts a ON a.id = s.account_id WHERE s.id = $2 AND "+visible("$1"), viewer, id))

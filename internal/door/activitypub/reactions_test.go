@@ -69,6 +69,8 @@ func register(j *jobs.Jobs, s *activitypub.Server) {
 // registerRest lets the domains emit what this door does not react to.
 func registerRest(j *jobs.Jobs) {
 	jobs.On(j, "test.link_posted", jobs.Policy{Queue: jobs.Default}, ignore[statuses.LinkPosted])
+	jobs.On(j, "test.consented", jobs.Policy{Queue: jobs.Default}, ignore[accounts.Consented])
+	jobs.On(j, "test.bookmarked", jobs.Policy{Queue: jobs.Default}, ignore[statuses.Bookmarked])
 	jobs.On(j, "test.quoted", jobs.Policy{Queue: jobs.Default}, ignore[statuses.Quoted])
 	jobs.On(j, "test.muted", jobs.Policy{Queue: jobs.Default}, ignore[relations.Muted])
 	jobs.On(j, "test.unmuted", jobs.Policy{Queue: jobs.Default}, ignore[relations.Unmuted])

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/relations"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/kit/db"
@@ -382,6 +383,7 @@ func TestSearch(t *testing.T) {
 		d.get("/api/v2/search?q=x&resolve=true", nobody).want(401)
 		d.get("/api/v2/search?q=x&offset=5", nobody).want(401)
 		d.Remote("axb", "far.example")
+		d.Receive(eve, "<p>x</p>", func(in *statuses.Incoming) { in.Visibility, in.Tags = statuses.Unlisted, []string{"unheard"} })
 		secret := d.Receive(eve, "<p>unheard words</p>", func(in *statuses.Incoming) { in.Visibility = statuses.Direct })
 		for _, q := range []string{"a_b", "%25", "%25%25", "_", "e%25e", "%5C", "%27%20OR%20%271%27=%271", "eve%27--", "a:*%20%26%20!b", "unheard", secret.URI} {
 			got := d.get("/api/v2/search?q="+q, ann)
@@ -403,6 +405,57 @@ func TestSearch(t *testing.T) {
 		d.finder.err = errs.New(errs.UnavailableKind, "Remote data could not be fetched")
 		d.get("/api/v2/search?q=https://far.example/p/2&resolve=true", ann).says(503, "Remote data could not be fetched")
 	})
+}
+
+// TestSearchOfPosts: posts are found by their words, as far as the one who asks may find them (VIS-03, MOD-03).
+func TestSearchOfPosts(t *testing.T) {
+	t.Parallel()
+	d := open(t, dbtest.SQLite(t))
+	ann, bob := d.person("ann"), d.person("bob")
+	first := d.Post(ann.Account, "the first quokka")
+	secret := d.Post(ann.Account, "a secret quokka", func(draft *statuses.Draft) { draft.Visibility = statuses.Private })
+	for _, st := range []*statuses.Status{first, secret} {
+		if err := d.search.Enter(d.ctx, st.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found := func(who *who, q string) string {
+		t.Helper()
+		a := d.get("/api/v2/search?q="+q, who).want(200)
+		var out []string
+		for _, st := range a.at("statuses").([]any) {
+			out = append(out, st.(map[string]any)["id"].(string))
+		}
+		return strings.Join(out, " ")
+	}
+	for _, c := range []struct {
+		who  *who
+		q    string
+		want string
+	}{
+		{ann, "quokkas", idsOf(secret.ID) + " " + idsOf(first.ID)},
+		{ann, "quokkas&type=statuses&offset=1", idsOf(first.ID)},
+		{ann, "quokkas&offset=1", idsOf(secret.ID) + " " + idsOf(first.ID)},
+		{ann, "quokkas&max_id=" + idsOf(secret.ID), idsOf(first.ID)},
+		{ann, "quokkas&min_id=" + idsOf(first.ID), idsOf(secret.ID)},
+		{ann, "quokkas&type=accounts", ""},
+		{ann, "quokkas&account_id=" + idsOf(bob.ID), ""},
+		{bob, "quokkas", ""},
+		{nobody, "quokkas", ""},
+	} {
+		if got := found(c.who, c.q); got != c.want {
+			t.Errorf("%s finds %q, not %q", c.q, got, c.want)
+		}
+	}
+	on := true
+	if _, err := d.Accounts.UpdateProfile(d.ctx, ann.ID, accounts.Profile{Indexable: &on}); err != nil {
+		t.Fatal(err)
+	}
+	if got := found(bob, "quokkas"); got != idsOf(first.ID) {
+		t.Errorf("with consent: %q", got)
+	}
+	d.get("/api/v2/search?q=quokkas&account_id=1", ann).want(404)
+	d.get("/api/v2/search?q=quokkas+before:tomorrow", ann).says(422, "Invalid date supplied")
 }
 
 func TestInstance(t *testing.T) {

@@ -20,6 +20,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/filters"
 	"github.com/gomph/gomph/internal/domain/moderation"
 	"github.com/gomph/gomph/internal/domain/notifications"
+	"github.com/gomph/gomph/internal/domain/search"
 	"github.com/gomph/gomph/internal/domain/settings"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/door/mastodon/api"
@@ -44,6 +45,7 @@ type door struct {
 	access  *access.Service
 	notices *notifications.Service
 	feeds   *feeds.Service
+	search  *search.Service
 	render  *entity.Renderer
 	keys    map[string]key
 	finder  *finder
@@ -107,6 +109,7 @@ func openWith(t testing.TB, d *db.DB, change ...func(*api.Deps)) *door {
 	o.feeds = feeds.New(feeds.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Accounts: w.Accounts, Relations: w.Relations, Statuses: w.Statuses,
 		Cache: cache.NewLocalAt(8<<20, w.Clock), Bus: pubsub.NewLocal()})
 	o.render = entity.New(entity.Deps{Site: w.Site, Clock: w.Clock, Accounts: w.Accounts, Relations: w.Relations, Statuses: w.Statuses, Media: w.Media, Links: w.Links, Filters: filter, Collections: w.Collections})
+	o.search = search.New(search.Deps{DB: d, IDs: w.IDs, Clock: w.Clock, Accounts: w.Accounts})
 	files, err := blob.OpenDisk(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -114,7 +117,8 @@ func openWith(t testing.TB, d *db.DB, change ...func(*api.Deps)) *door {
 	t.Cleanup(func() { _ = files.Close() })
 	a := rest.New(rest.Deps{DB: d, Clock: w.Clock, Site: w.Site, Settings: config, Access: o.access, Accounts: w.Accounts, Relations: w.Relations, Instances: w.Instances,
 		Statuses: w.Statuses, Collections: w.Collections, Media: w.Media, Links: w.Links, Filters: filter, Moderation: moderation.New(moderation.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Accounts: w.Accounts, Statuses: w.Statuses}), Notifications: o.notices, Feeds: o.feeds, Files: files, Finder: o.finder, Version: "1.0.0", VAPIDKey: "public", Translator: libreTranslate(t), Cache: cache.NewLocalAt(1<<20, w.Clock),
-		Render: o.render})
+		Render: o.render,
+		Search: o.search})
 	o.routes = a.Routes()
 	o.limiter = limit.New(cache.NewLocalAt(1<<20, w.Clock), w.Clock, nil)
 	deps := api.Deps{Auth: o, Log: slog.New(slog.NewTextHandler(testWriter{t}, nil))}

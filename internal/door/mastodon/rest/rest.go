@@ -17,6 +17,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/moderation"
 	"github.com/gomph/gomph/internal/domain/notifications"
 	"github.com/gomph/gomph/internal/domain/relations"
+	"github.com/gomph/gomph/internal/domain/search"
 	"github.com/gomph/gomph/internal/domain/settings"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/door/mastodon/api"
@@ -55,6 +56,7 @@ type Deps struct {
 	Moderation    *moderation.Service
 	Notifications *notifications.Service
 	Feeds         *feeds.Service
+	Search        *search.Service
 	Render        *entity.Renderer
 	Files         blob.Store
 	// Finder is nil for a server that never looks elsewhere.

@@ -4,11 +4,14 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/search"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/door/mastodon/api"
 	"github.com/gomph/gomph/internal/door/mastodon/entity"
+	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/errs"
 	"github.com/gomph/gomph/internal/kit/httpio"
 	"github.com/gomph/gomph/internal/kit/text"
@@ -119,35 +122,88 @@ func (a *API) findAccounts(r *api.Request, q string, o accounts.SearchOptions) (
 	return out, err
 }
 
-func (a *API) search(w http.ResponseWriter, r *api.Request) error {
+// What one search can find, as the parameter type names it.
+const (
+	ofAccounts = "accounts"
+	ofHashtags = "hashtags"
+	ofStatuses = "statuses"
+)
+
+// sought is a search as it was asked for.
+type sought struct {
+	q string
+	// kind is the only one that is wanted, "" for all.
+	kind string
+	db.Page
+}
+
+func (s *sought) wants(kind string) bool { return s.kind == "" || s.kind == kind }
+
+func readSearch(r *api.Request) (*sought, error) {
 	q, err := query(r)
+	if err != nil {
+		return nil, err
+	}
+	s := &sought{q: q, kind: r.Params.String("type"), Page: httpio.Paging(r.Params, 20, 40)}
+	if r.Account == nil {
+		switch {
+		case s.Offset > 0:
+			return nil, errs.New(errs.UnauthorizedKind, "Search queries pagination is not supported without authentication")
+		case r.Params.Bool("resolve", false):
+			return nil, errs.New(errs.UnauthorizedKind, "Search queries that resolve remote resources are not supported without authentication")
+		}
+	}
+	if s.kind == "" { // one number for several lists says nothing (Mastodon)
+		s.Offset = 0
+	}
+	return s, nil
+}
+
+func (a *API) search(w http.ResponseWriter, r *api.Request) error {
+	s, err := readSearch(r)
 	if err != nil {
 		return err
 	}
-	p := httpio.Paging(r.Params, 20, 40)
-	if r.Account == nil {
-		switch {
-		case p.Offset > 0:
-			return errs.New(errs.UnauthorizedKind, "Search queries pagination is not supported without authentication")
-		case r.Params.Bool("resolve", false):
-			return errs.New(errs.UnauthorizedKind, "Search queries that resolve remote resources are not supported without authentication")
-		}
-	}
-	kind := r.Params.String("type")
-	wants := func(name string) bool { return kind == "" || kind == name }
 	out := entity.Search{Accounts: []*entity.Account{}, Statuses: []*entity.Status{}, Hashtags: []entity.Tag{}, Collections: []entity.Collection{}}
-	tag, isTag := strings.CutPrefix(q, "#")
-	if wants("hashtags") && !isURL(q) && !strings.HasPrefix(q, "@") {
-		if out.Hashtags, err = a.searchTags(r, tag, p.Limit, p.Offset); err != nil {
+	tag, isTag := strings.CutPrefix(s.q, "#")
+	if s.wants(ofHashtags) && !isURL(s.q) && !strings.HasPrefix(s.q, "@") {
+		if out.Hashtags, err = a.searchTags(r, tag, s.Limit, s.Offset); err != nil {
 			return err
 		}
 	}
 	if !isTag {
-		if err := a.searchNamed(r, q, wants, p.Limit, p.Offset, &out); err != nil {
+		if err := a.searchNamed(r, s.q, s.wants, s.Limit, s.Offset, &out); err != nil {
+			return err
+		}
+	}
+	if s.wants(ofStatuses) && r.Account != nil && !isURL(s.q) {
+		if out.Statuses, err = a.searchStatuses(r, s); err != nil {
 			return err
 		}
 	}
 	return ok(w, out)
+}
+
+// searchStatuses finds posts by their words.
+func (a *API) searchStatuses(r *api.Request, s *sought) ([]*entity.Status, error) {
+	o := search.Options{Viewer: r.Viewer(), MinID: s.MinID, MaxID: s.MaxID, Limit: s.Limit, Offset: s.Offset}
+	if id := r.Params.ID("account_id"); id != 0 {
+		author, err := a.Accounts.ByID(r.Context(), a.DB, accounts.ID(id))
+		if err != nil {
+			return nil, err
+		}
+		o.Author = author.ID
+	}
+	if r.User != nil && r.User.TimeZone != "" {
+		if zone, err := time.LoadLocation(r.User.TimeZone); err == nil {
+			o.Zone = zone
+		}
+	}
+	list, err := a.Search.Find(r.Context(), s.q, o)
+	if err != nil || len(list) == 0 {
+		return []*entity.Status{}, err
+	}
+	return a.Render.Statuses(r.Context(), a.DB, r.Viewer(), list, "")
 }
 
 func (a *API) searchTags(r *api.Request, tag string, limit, offset int) ([]entity.Tag, error) {
@@ -172,15 +228,15 @@ func (a *API) searchNamed(r *api.Request, q string, wants func(string) bool, lim
 		if err != nil || offset > 0 {
 			return err
 		}
-		if st != nil && wants("statuses") {
+		if st != nil && wants(ofStatuses) {
 			out.Statuses, err = a.Render.Statuses(r.Context(), a.DB, r.Viewer(), []statuses.ID{st.ID}, "")
 		}
-		if err == nil && acct != nil && !acct.Suspended() && wants("accounts") {
+		if err == nil && acct != nil && !acct.Suspended() && wants(ofAccounts) {
 			out.Accounts, err = a.approved(r, []*accounts.Account{acct})
 		}
 		return err
 	}
-	if !wants("accounts") {
+	if !wants(ofAccounts) {
 		return nil
 	}
 	found, err := a.findAccounts(r, q, accounts.SearchOptions{Limit: limit, Offset: offset})
