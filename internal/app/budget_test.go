@@ -312,8 +312,7 @@ func everything(here, there *server) {
 	here.must(here.Relations.Unfollow(ctx, bob, ann))
 	both()
 	letters(here)
-	recommend(here, ann, bob)
-	both()
+	recommend(here, there, ann, bob, eve)
 	_, err = here.Statuses.Schedule(ctx, bob, statuses.Draft{Text: "later #tag"}, time.Now().Add(time.Hour))
 	here.must(err)
 	both()
@@ -342,15 +341,37 @@ func subscribe(s *server, who *accounts.Account, endpoint string) {
 	s.must(err)
 }
 
-// recommend puts somebody into a collection, and changes that.
-func recommend(s *server, by, whom *accounts.Account) {
-	ctx := s.t.Context()
-	_, err := s.Accounts.UpdateProfile(ctx, whom.ID, accounts.Profile{Discoverable: ptr(true)})
-	s.must(err)
-	c, err := s.Collections.Create(ctx, by, collections.Draft{Name: ptr("good people"), Discoverable: ptr(true)}, []accounts.ID{whom.ID})
-	s.must(err)
-	_, err = s.Collections.Update(ctx, by.ID, c.ID, collections.Draft{Name: ptr("better people")})
-	s.must(err)
+// recommend puts people of both servers into a collection, who leave it again.
+func recommend(here, there *server, by, near, far *accounts.Account) {
+	ctx := here.t.Context()
+	agree := accounts.Profile{Discoverable: ptr(true), Locked: ptr(false)}
+	_, err := here.Accounts.UpdateProfile(ctx, near.ID, agree)
+	here.must(err)
+	_, err = there.Accounts.UpdateProfile(ctx, far.ID, agree)
+	here.must(err)
+	quiet(here, there)
+	farHere, err := here.Federation.AccountByURI(ctx, far.URI, true)
+	here.must(err)
+	c, err := here.Collections.Create(ctx, by, collections.Draft{Name: ptr("good people"), Discoverable: ptr(true)}, []accounts.ID{near.ID})
+	here.must(err)
+	_, err = here.Collections.Add(ctx, by.ID, c.ID, farHere.ID)
+	here.must(err)
+	quiet(here, there)
+	_, err = here.Collections.Update(ctx, by.ID, c.ID, collections.Draft{Name: ptr("better people")})
+	here.must(err)
+	quiet(here, there)
+	copied, err := there.Collections.ByURL(ctx, there.DB, c.URI)
+	there.must(err)
+	items, err := there.Collections.Items(ctx, there.DB, 0, []*collections.Collection{copied})
+	there.must(err)
+	for _, i := range items[copied.ID] {
+		if i.AccountID == far.ID {
+			there.must(there.Collections.Revoke(ctx, far.ID, copied.ID, i.ID))
+		}
+	}
+	quiet(here, there)
+	here.must(here.Collections.Delete(ctx, by.ID, c.ID))
+	quiet(here, there)
 }
 
 func letters(s *server) {

@@ -112,7 +112,7 @@ func (a *App) build() error {
 	})
 	a.buildPosts(resolver)
 	a.Federation = activitypub.New(activitypub.Deps{
-		Resolver: resolver, Jobs: a.Jobs, IDs: a.IDs, Relations: a.Relations, Statuses: a.Statuses, Moderation: a.Moderation, Log: a.Log, Metrics: a.Metrics,
+		Resolver: resolver, Jobs: a.Jobs, IDs: a.IDs, Relations: a.Relations, Statuses: a.Statuses, Collections: a.Collections, Moderation: a.Moderation, Log: a.Log, Metrics: a.Metrics,
 		MediaURL: a.mediaURL, FileURL: a.fileURL, About: a.about, Version: config.Version,
 		SignedFetch: a.Config.SignedFetch(),
 	})

@@ -60,6 +60,7 @@ var (
 // react is the list of everything that follows from anything. The names are stored with the jobs and never change their meaning.
 func (a *App) react() {
 	a.onPeople()
+	a.onCollections()
 	a.onPosts()
 	a.onSearch()
 	a.onRelations()
@@ -83,11 +84,24 @@ func (a *App) onPeople() {
 	jobs.On(j, "activitypub.send_actor_delete", fanOut, a.Federation.SendActorDelete, jobs.When(func(e accounts.Removed) bool { return e.Local }))
 	jobs.On(j, "activitypub.send_move", fanOut, a.Federation.SendMove)
 	jobs.On(j, "activitypub.send_flag", fanOut, a.Federation.SendFlag, jobs.When(func(e moderation.Reported) bool { return e.ByLocal && len(e.Domains) > 0 }))
+	jobs.On(j, "statuses.remove_all", wholesale, func(ctx context.Context, e accounts.Removed) error { return a.Statuses.RemoveAll(ctx, e.AccountID) })
+	jobs.On(j, "accounts.purge", afterwards, func(ctx context.Context, e accounts.Removed) error { return a.Accounts.Purge(ctx, e.AccountID) })
+}
+
+// onCollections: what follows from who recommends whom.
+func (a *App) onCollections() {
+	j, fed := a.Jobs, a.Federation
 	jobs.On(j, "notifications.added_to_collection", onDefault, a.Notifications.AddedTo, jobs.When(func(e collections.Added) bool { return e.Local }))
 	jobs.On(j, "notifications.collection_changed", onDefault, a.Notifications.CollectionChanged, jobs.When(func(e collections.Changed) bool { return e.Words }))
 	jobs.On(j, "collections.remove_all", onDefault, func(ctx context.Context, e accounts.Removed) error { return a.Collections.RemoveAll(ctx, e.AccountID) })
-	jobs.On(j, "statuses.remove_all", wholesale, func(ctx context.Context, e accounts.Removed) error { return a.Statuses.RemoveAll(ctx, e.AccountID) })
-	jobs.On(j, "accounts.purge", afterwards, func(ctx context.Context, e accounts.Removed) error { return a.Accounts.Purge(ctx, e.AccountID) })
+	jobs.On(j, "activitypub.send_collection", fanOut, fed.SendCollection)
+	jobs.On(j, "activitypub.send_collection_update", fanOut, fed.SendCollectionUpdate)
+	jobs.On(j, "activitypub.send_collection_delete", fanOut, fed.SendCollectionDelete)
+	jobs.On(j, "activitypub.send_featured", fanOut, fed.SendFeatured, jobs.When(func(e collections.Added) bool { return !e.Unheard }))
+	jobs.On(j, "activitypub.send_joined", fanOut, fed.SendJoined)
+	jobs.On(j, "activitypub.send_taken", fanOut, fed.SendTaken)
+	jobs.On(j, "activitypub.send_left", fanOut, fed.SendLeft)
+	jobs.On(j, "activitypub.check_featured", pulls, fed.CheckFeatured, jobs.Unique(collections.ItemReceived.Key), jobs.Lane(collections.ItemReceived.Host))
 }
 
 // onPosts: what follows from posts, and from what people do with them.

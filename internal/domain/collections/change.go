@@ -45,11 +45,11 @@ VALUES ($1, $2, TRUE, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)`, c.ID, c.Accou
 			return err
 		}
 		for i, t := range targets {
-			if _, err := s.add(ctx, tx, c, t, i+1); err != nil {
+			if _, err := s.add(ctx, tx, c, t, i+1, true); err != nil {
 				return err
 			}
 		}
-		return nil
+		return s.Jobs.Emit(ctx, tx, Made{CollectionID: c.ID})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("making a collection: %w", err)
@@ -98,7 +98,7 @@ func (s *Service) allowed(ctx context.Context, by accounts.ID, targets ...*accou
 }
 
 // add writes an account's place in a collection of ours. Who is of this server agreed by its policy; of others it is asked for.
-func (s *Service) add(ctx context.Context, tx *db.Tx, c *Collection, t *accounts.Account, position int) (Item, error) {
+func (s *Service) add(ctx context.Context, tx *db.Tx, c *Collection, t *accounts.Account, position int, fresh bool) (Item, error) {
 	i := Item{ID: ItemID(s.IDs.Next()), CollectionID: c.ID, AccountID: t.ID, ObjectURI: t.URI, CreatedAt: s.Clock.Now()}
 	if t.Local() {
 		i.State = Accepted
@@ -109,7 +109,7 @@ func (s *Service) add(ctx context.Context, tx *db.Tx, c *Collection, t *accounts
 		i.ID, i.CollectionID, i.AccountID, i.ObjectURI, i.ActivityURI, i.State, position, db.Ms(i.CreatedAt)); err != nil {
 		return i, err
 	}
-	return i, s.Jobs.Emit(ctx, tx, Added{CollectionID: c.ID, ItemID: i.ID, AccountID: t.ID, Local: t.Local()})
+	return i, s.Jobs.Emit(ctx, tx, Added{CollectionID: c.ID, ItemID: i.ID, AccountID: t.ID, Local: t.Local(), Unheard: fresh && t.Local()})
 }
 
 // Add puts an account into a collection of ours. One that is in it, or once took itself out, is refused.
@@ -140,7 +140,7 @@ FROM collection_items WHERE collection_id = $1`, id, who).Scan(&there, &count, &
 		case count >= MaxItems:
 			return tooMany("collection_items", "Collection items", "has too many elements", MaxItems)
 		}
-		if i, err = s.add(ctx, tx, c, target, int(last)+1); err != nil {
+		if i, err = s.add(ctx, tx, c, target, int(last)+1, false); err != nil {
 			return err
 		}
 		return s.touch(ctx, tx, id)
@@ -182,10 +182,14 @@ func (s *Service) Update(ctx context.Context, owner accounts.ID, id ID, d Draft)
 // Delete removes a collection of somebody here.
 func (s *Service) Delete(ctx context.Context, owner accounts.ID, id ID) error {
 	err := s.DB.Write(ctx, func(tx *db.Tx) error {
-		if _, err := s.own(ctx, tx, owner, id); err != nil {
+		c, err := s.own(ctx, tx, owner, id)
+		if err != nil {
 			return err
 		}
-		return tx.Do(ctx, "deleting a collection", "DELETE FROM collections WHERE id = $1", id)
+		if err := tx.Do(ctx, "deleting a collection", "DELETE FROM collections WHERE id = $1", id); err != nil {
+			return err
+		}
+		return s.Jobs.Emit(ctx, tx, Deleted{AccountID: owner, URI: c.URI})
 	})
 	if err != nil {
 		return fmt.Errorf("deleting a collection: %w", err)
@@ -199,8 +203,14 @@ func (s *Service) Remove(ctx context.Context, owner accounts.ID, id ID, item Ite
 		if _, err := s.own(ctx, tx, owner, id); err != nil {
 			return err
 		}
-		if _, err := s.Item(ctx, tx, id, item); err != nil {
+		i, err := s.Item(ctx, tx, id, item)
+		if err != nil {
 			return err
+		}
+		if i.State == Accepted {
+			if err := s.Jobs.Emit(ctx, tx, Taken{CollectionID: id, ItemID: i.ID, AccountID: i.AccountID}); err != nil {
+				return err
+			}
 		}
 		if err := tx.Do(ctx, "taking out of a collection", "DELETE FROM collection_items WHERE id = $1", item); err != nil {
 			return err
@@ -223,10 +233,23 @@ func (s *Service) Revoke(ctx context.Context, me accounts.ID, id ID, item ItemID
 		if i.AccountID != me {
 			return errs.Forbidden()
 		}
+		if i.State != Accepted {
+			return nil
+		}
+		local, err := db.Value[bool](ctx, tx, "SELECT local FROM collections WHERE id = $1", id)
+		if err != nil {
+			return err
+		}
 		if err := tx.Do(ctx, "leaving a collection", "UPDATE collection_items SET state = $1 WHERE id = $2", Revoked, item); err != nil {
 			return err
 		}
-		return s.touch(ctx, tx, id)
+		if !local {
+			return s.Jobs.Emit(ctx, tx, Left{ItemID: i.ID})
+		}
+		if err := s.touch(ctx, tx, id); err != nil {
+			return err
+		}
+		return s.Jobs.Emit(ctx, tx, Taken{CollectionID: id, ItemID: i.ID, AccountID: i.AccountID})
 	})
 	if err != nil {
 		return fmt.Errorf("leaving a collection: %w", err)

@@ -13,6 +13,7 @@ import (
 	"github.com/gomph/gomph/internal/kit/clock"
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/errs"
+	"github.com/gomph/gomph/internal/kit/fetch/weburl"
 	"github.com/gomph/gomph/internal/kit/ids"
 	"github.com/gomph/gomph/internal/kit/jobs"
 	"github.com/gomph/gomph/internal/kit/text"
@@ -89,10 +90,67 @@ type Added struct {
 	ItemID       ItemID
 	AccountID    accounts.ID
 	Local        bool
+	// Unheard says that other servers are told in another way: with the whole collection, or by the server that has it.
+	Unheard bool
 }
 
 // Kind names the event.
 func (Added) Kind() string { return "collections.added" }
+
+// Made says that somebody here made a collection.
+type Made struct{ CollectionID ID }
+
+// Kind names the event.
+func (Made) Kind() string { return "collections.made" }
+
+// Joined says that an account of another server agreed to be in a collection of ours.
+type Joined struct {
+	CollectionID ID
+	ItemID       ItemID
+}
+
+// Kind names the event.
+func (Joined) Kind() string { return "collections.joined" }
+
+// Taken says that somebody is in a collection of ours no more.
+type Taken struct {
+	CollectionID ID
+	ItemID       ItemID
+	AccountID    accounts.ID
+}
+
+// Kind names the event.
+func (Taken) Kind() string { return "collections.taken" }
+
+// Left says that somebody here took themselves out of a collection of another server.
+type Left struct{ ItemID ItemID }
+
+// Kind names the event.
+func (Left) Kind() string { return "collections.left" }
+
+// Deleted says that a collection of ours is gone.
+type Deleted struct {
+	AccountID accounts.ID
+	URI       string
+}
+
+// Kind names the event.
+func (Deleted) Kind() string { return "collections.deleted" }
+
+// ItemReceived says that a collection of another server has an account whose agreement was not looked at yet; At is that account's address.
+type ItemReceived struct {
+	ItemID ItemID
+	At     string
+}
+
+// Kind names the event.
+func (ItemReceived) Kind() string { return "collections.item_received" }
+
+// Key is the item's id: one look at a time.
+func (e ItemReceived) Key() string { return ids.Format(e.ItemID) }
+
+// Host is who is asked.
+func (e ItemReceived) Host() string { return weburl.Host(e.At) }
 
 // Changed says that a collection of ours is another now. Words says that its name or description is; At is when, in milliseconds.
 type Changed struct {

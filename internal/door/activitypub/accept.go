@@ -10,7 +10,7 @@ import (
 	"github.com/gomph/gomph/internal/kit/errs"
 )
 
-// performAccept grants a follow, or a quote, that somebody here asked the sender for. Nobody else's answer, and no answer to a question that
+// performAccept grants a follow, a quote, or a place in a collection that somebody here asked the sender for. Nobody else's answer, and no answer to a question that
 // was not asked, has an effect (AUZ-05, AUZ-06).
 func (s *Server) performAccept(ctx context.Context, a activity) error {
 	if relay, err := s.answersRelay(ctx, a, instances.RelayAccepted); relay || err != nil {
@@ -21,6 +21,12 @@ func (s *Server) performAccept(ctx context.Context, a activity) error {
 			return err
 		}
 		return s.quoteAccepted(ctx, a, u)
+	}
+	if i, err := s.askedToFeature(ctx, a); i != nil || err != nil {
+		if err != nil {
+			return err
+		}
+		return s.featureAccepted(ctx, a, i)
 	}
 	by, err := s.asker(ctx, a)
 	if err != nil {

@@ -47,6 +47,7 @@ func (s *Server) verbs() []verb {
 		{kind: "EmojiReact", perform: s.performReact},
 		{kind: "Flag", perform: s.performFlag},
 		{kind: "QuoteRequest", perform: s.performQuoteRequest},
+		{kind: "FeatureRequest", perform: s.performFeatureRequest},
 		{kind: "Block", perform: s.performBlock},
 		{kind: "Add", perform: s.performAdd},
 		{kind: "Remove", perform: s.performRemove},

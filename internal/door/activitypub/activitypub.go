@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/instances"
 	"github.com/gomph/gomph/internal/domain/media"
 	"github.com/gomph/gomph/internal/domain/moderation"
@@ -29,14 +30,15 @@ import (
 
 // Deps is what the door stands on.
 type Deps struct {
-	Resolver   *Resolver
-	Jobs       *jobs.Jobs
-	IDs        *ids.Source
-	Relations  *relations.Service
-	Statuses   *statuses.Service
-	Moderation *moderation.Service
-	Log        *slog.Logger
-	Metrics    *metric.Registry
+	Resolver    *Resolver
+	Jobs        *jobs.Jobs
+	IDs         *ids.Source
+	Relations   *relations.Service
+	Statuses    *statuses.Service
+	Collections *collections.Service
+	Moderation  *moderation.Service
+	Log         *slog.Logger
+	Metrics     *metric.Registry
 	// MediaURL is the address of an attachment's file, and FileURL that of a stored file by its name: avatars, emojis, previews.
 	MediaURL func(media.Attachment) string
 	FileURL  func(name string) string
@@ -98,6 +100,8 @@ func (s *Server) Mount(r chi.Router) {
 		"/users/{name}/outbox": s.getOutbox, "/users/{name}/followers": s.getFollowers, "/users/{name}/following": s.getFollowing,
 		"/users/{name}/followers_synchronization": s.getFollowersSync,
 		"/users/{name}/collections/featured":      s.getFeatured, "/users/{name}/collections/tags": s.getFeaturedTags,
+		"/users/{name}/featured_collections": s.getFeaturedCollections, "/users/{name}/collections/{id}": s.getFeaturedCollection,
+		"/users/{name}/collections/{id}/items/{item}": s.getFeaturedItem, "/users/{name}/feature_authorizations/{id}": s.getFeatureStamp,
 		"/contexts/{id}": s.getContext, "/contexts/{id}/items": s.getContextItems,
 		"/users/{name}/quote_authorizations/{id}": s.getStamp,
 		"/users/{name}/statuses/{id}/activity":    s.getActivity, "/users/{name}/statuses/{id}/replies": s.getReplies,

@@ -26,6 +26,7 @@ func (s *Server) actor(ctx context.Context, a *accounts.Account) (*ap.ActorDoc, 
 		ShowFeatured: new(a.ShowFeatured), ShowMedia: new(a.ShowMedia), ShowRepliesInMedia: new(a.ShowMediaReplies),
 		Tag: s.emojiTags(a.Emojis), Attachment: []ap.FieldDoc{}, Endpoints: ap.EndpointsDoc{SharedInbox: a.SharedInboxURL},
 	}
+	doc.InteractionPolicy, doc.FeaturedCollections = featuring(a), a.URI+featuredPath
 	doc.Webfinger = a.Username + "@" + s.Site.LocalDomain
 	if a.Suspended() {
 		return doc, nil

@@ -16,7 +16,7 @@ type Purge struct{ StatusID statuses.ID }
 // Kind names the command.
 func (Purge) Kind() string { return "activitypub.purge" }
 
-// performDelete removes the sender itself, or a post of the sender's. Posts of others stay, on the same host too (AUZ-03).
+// performDelete removes the sender itself, or a post, a collection or an agreement of the sender's. Posts of others stay, on the same host too (AUZ-03).
 func (s *Server) performDelete(ctx context.Context, a activity) error {
 	id := a.IDOf("object")
 	if id == a.by.URI {
@@ -27,6 +27,12 @@ func (s *Server) performDelete(ctx context.Context, a activity) error {
 	}
 	if o := a.Object.Object("object"); o != nil && o.Has("attributedTo") && o.IDOf("attributedTo") != a.by.URI {
 		return errs.Forbidden()
+	}
+	if err := s.Collections.StampDeleted(ctx, a.by.ID, id); err != nil {
+		return err
+	}
+	if err := s.Collections.ReceiveDelete(ctx, a.by.ID, id); err != nil {
+		return err
 	}
 	to, err := s.passedOnBefore(ctx, a, id)
 	if err != nil {

@@ -25,6 +25,9 @@ func (s *Server) pin(ctx context.Context, a activity, on bool) error {
 	if name := tagOf(a.Object.Object("object")); name != "" {
 		return s.featureTag(ctx, a, name, on)
 	}
+	if done, err := s.featured(ctx, a, on); done || err != nil {
+		return err
+	}
 	if a.by.FeaturedURL == "" || a.IDOf("target") != a.by.FeaturedURL {
 		return errs.Forbidden()
 	}

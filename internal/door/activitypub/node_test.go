@@ -14,6 +14,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/instances"
 	"github.com/gomph/gomph/internal/domain/media"
 	"github.com/gomph/gomph/internal/domain/moderation"
@@ -36,19 +37,20 @@ const patience = time.Minute
 // node is a whole Gomph but for its other doors, on loopback, with a clock that the test moves.
 type node struct {
 	*activitypub.Server
-	t          testing.TB
-	clock      *clock.Fake
-	site       settings.Site
-	db         *db.DB
-	relations  *relations.Service
-	statuses   *statuses.Service
-	accounts   *accounts.Service
-	moderation *moderation.Service
-	instances  *instances.Service
-	metrics    *metric.Registry
-	jobs       *jobs.Jobs
-	queues     []jobs.Queue
-	processes  []*jobs.Process
+	t           testing.TB
+	clock       *clock.Fake
+	site        settings.Site
+	db          *db.DB
+	relations   *relations.Service
+	statuses    *statuses.Service
+	collections *collections.Service
+	accounts    *accounts.Service
+	moderation  *moderation.Service
+	instances   *instances.Service
+	metrics     *metric.Registry
+	jobs        *jobs.Jobs
+	queues      []jobs.Queue
+	processes   []*jobs.Process
 }
 
 var keyPairs sync.Map
@@ -115,8 +117,9 @@ func process(t testing.TB, d *db.DB, c *clock.Fake, site settings.Site, slot int
 	t.Cleanup(func() { _ = store.Close() })
 	resolver := activitypub.NewResolver(activitypub.ResolverDeps{DB: d, Clock: c, Site: site, Accounts: n.accounts, Instances: n.instances, Fetch: client, Cache: store})
 	n.statuses = statuses.New(statuses.Deps{DB: d, Jobs: n.jobs, IDs: source, Clock: c, Site: site, Accounts: n.accounts, Relations: n.relations, Media: files, Resolver: resolver})
+	n.collections = collections.New(collections.Deps{DB: d, Jobs: n.jobs, IDs: source, Clock: c, Site: site, Accounts: n.accounts, Relations: n.relations})
 	n.moderation = moderation.New(moderation.Deps{DB: d, Jobs: n.jobs, IDs: source, Clock: c, Accounts: n.accounts, Statuses: n.statuses})
-	n.Server = activitypub.New(activitypub.Deps{Resolver: resolver, Jobs: n.jobs, IDs: source, Relations: n.relations, Statuses: n.statuses, Moderation: n.moderation, Log: slog.New(slog.DiscardHandler), Metrics: n.metrics, Version: "test",
+	n.Server = activitypub.New(activitypub.Deps{Resolver: resolver, Jobs: n.jobs, IDs: source, Relations: n.relations, Statuses: n.statuses, Collections: n.collections, Moderation: n.moderation, Log: slog.New(slog.DiscardHandler), Metrics: n.metrics, Version: "test",
 		MediaURL: func(m media.Attachment) string { return site.URL("/media/" + m.File) }, FileURL: func(name string) string { return site.URL("/media/" + name) }})
 	register(n.jobs, n.Server)
 	registerRest(n.jobs)

@@ -85,7 +85,7 @@ func interactionPolicy(p *post) *ap.InteractionDoc {
 	if len(list) == 0 {
 		list = []string{p.author.URI}
 	}
-	return &ap.InteractionDoc{CanQuote: ap.ApprovalDoc{Automatic: list}}
+	return &ap.InteractionDoc{CanQuote: &ap.ApprovalDoc{Automatic: list}}
 }
 
 // policyOf reads who may quote a post of another server.

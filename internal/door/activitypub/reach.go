@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/fetch/weburl"
@@ -77,6 +78,20 @@ func (s *Server) reachOfStamp(ctx context.Context, quoted, quoting *post) ([]str
 		more, err = s.inboxesOf(ctx, []accounts.ID{quoting.status.AccountID})
 	}
 	return s.deliverable(append(inboxes, more...)), err
+}
+
+// reachOfCollection lists the inboxes that hear of a collection of ours: those of its owner's followers, of who is in it, and of some more.
+func (s *Server) reachOfCollection(ctx context.Context, c *collections.Collection, more ...accounts.ID) ([]string, error) {
+	inboxes, err := s.Relations.RemoteInboxes(ctx, s.DB, c.AccountID)
+	if err != nil {
+		return nil, err
+	}
+	members, err := s.Collections.Members(ctx, s.DB, c.ID)
+	if err != nil {
+		return nil, err
+	}
+	named, err := s.inboxesOf(ctx, append(members, more...))
+	return s.deliverable(append(inboxes, named...)), err
 }
 
 func (s *Server) interacted(ctx context.Context, st *statuses.Status) ([]accounts.ID, error) {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/moderation"
 	"github.com/gomph/gomph/internal/domain/relations"
 	"github.com/gomph/gomph/internal/domain/statuses"
@@ -44,6 +45,14 @@ func register(j *jobs.Jobs, s *activitypub.Server) {
 	jobs.On(j, "activitypub.send_quote_request", p, s.SendQuoteRequest)
 	jobs.On(j, "activitypub.send_revoked", p, s.SendRevoked)
 	jobs.On(j, "activitypub.check_quote", pull, s.CheckQuote, jobs.Unique(statuses.QuoteReceived.Key), jobs.Lane(statuses.QuoteReceived.Host))
+	jobs.On(j, "activitypub.send_collection", p, s.SendCollection)
+	jobs.On(j, "activitypub.send_collection_update", p, s.SendCollectionUpdate)
+	jobs.On(j, "activitypub.send_collection_delete", p, s.SendCollectionDelete)
+	jobs.On(j, "activitypub.send_featured", p, s.SendFeatured, jobs.When(func(e collections.Added) bool { return !e.Unheard }))
+	jobs.On(j, "activitypub.send_joined", p, s.SendJoined)
+	jobs.On(j, "activitypub.send_taken", p, s.SendTaken)
+	jobs.On(j, "activitypub.send_left", p, s.SendLeft)
+	jobs.On(j, "activitypub.check_featured", pull, s.CheckFeatured, jobs.Unique(collections.ItemReceived.Key), jobs.Lane(collections.ItemReceived.Host))
 	jobs.On(j, "activitypub.send_pin", p, s.SendPin)
 	jobs.On(j, "activitypub.send_featured_tag", p, s.SendFeaturedTag)
 	jobs.On(j, "activitypub.read_featured", pull, s.ReadFeatured, jobs.When(func(e relations.Accepted) bool { return e.FollowerLocal && !e.TargetLocal }))

@@ -10,7 +10,7 @@ import (
 	"github.com/gomph/gomph/internal/kit/ids"
 )
 
-// performReject refuses a follow, or a quote, that somebody here asked the sender for, or ends one that was granted.
+// performReject refuses a follow, a quote, or a place in a collection that somebody here asked the sender for, or ends one that was granted.
 func (s *Server) performReject(ctx context.Context, a activity) error {
 	if relay, err := s.answersRelay(ctx, a, instances.RelayRejected); relay || err != nil {
 		return err
@@ -20,6 +20,12 @@ func (s *Server) performReject(ctx context.Context, a activity) error {
 			return err
 		}
 		return s.Statuses.RejectQuote(ctx, u.StatusID)
+	}
+	if i, err := s.askedToFeature(ctx, a); i != nil || err != nil {
+		if err != nil {
+			return err
+		}
+		return s.Collections.Refuse(ctx, i.ID)
 	}
 	by, err := s.asker(ctx, a)
 	if err != nil {

@@ -274,6 +274,7 @@ func remoteActor(actor ap.Actor, h accounts.Handle) accounts.Remote {
 		FeaturedURL: actor.Featured, FeaturedTagsURL: actor.FeaturedTags, Avatar: actor.IconURL, Header: actor.ImageURL, Locked: actor.Locked, Discoverable: actor.Discoverable,
 		Indexable: actor.Indexable, Memorial: actor.Memorial, AlsoKnownAs: actor.AlsoKnownAs, AttributionDomains: actor.AttributionDomains,
 		CreatedAt: actor.Published, ShowMedia: actor.ShowMedia, ShowMediaReplies: actor.ShowRepliesInMedia, ShowFeatured: actor.ShowFeatured,
+		FeaturePolicy: featurePolicy(actor), CollectionsURL: actor.FeaturedCollections,
 		AvatarDescription: describes(actor.IconAlt), HeaderDescription: describes(actor.ImageAlt),
 	}
 	for _, f := range actor.Fields {

@@ -89,7 +89,7 @@ func (s *Server) featureTag(ctx context.Context, a activity, name string, on boo
 	return s.Statuses.Unfeature(ctx, a.by, text.NormalizeTag(name))
 }
 
-// ReadFeatured fetches what the profile of somebody shows whom somebody here follows for the first time: pinned posts and hashtags.
+// ReadFeatured fetches what the profile of somebody shows whom somebody here follows for the first time: pinned posts, hashtags and collections of accounts.
 // From then on they are told.
 func (s *Server) ReadFeatured(ctx context.Context, e relations.Accepted) error {
 	a, err := s.Accounts.ByID(ctx, s.DB, e.TargetID)
@@ -103,7 +103,29 @@ func (s *Server) ReadFeatured(ctx context.Context, e relations.Accepted) error {
 	if err := s.readTags(ctx, a); err != nil {
 		return rested(dropped(err))
 	}
+	if err := s.readCollections(ctx, a); err != nil {
+		return rested(dropped(err))
+	}
 	return rested(dropped(s.readPins(ctx, a)))
+}
+
+// readCollections takes the collections of accounts that an account's own server lists.
+func (s *Server) readCollections(ctx context.Context, a *accounts.Account) error {
+	if a.CollectionsURL == "" {
+		return nil
+	}
+	items, err := s.featuredItems(ctx, a.CollectionsURL)
+	if err != nil {
+		return dropped(err)
+	}
+	for _, o := range items[:min(len(items), maxFeatured)] {
+		if in, err := s.incomingCollection(o, a); err == nil {
+			if _, err := s.Collections.Receive(ctx, a, in); dropped(err) != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // readTags takes the hashtags that an account's own server lists.

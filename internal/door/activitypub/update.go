@@ -11,7 +11,7 @@ import (
 	"github.com/gomph/gomph/internal/kit/ids"
 )
 
-// performUpdate brings the sender's own profile or post up to date (AUZ-02). A post that has not come yet is taken as new.
+// performUpdate brings the sender's own profile, post or collection up to date (AUZ-02). A post that has not come yet is taken as new.
 func (s *Server) performUpdate(ctx context.Context, a activity) error {
 	id := a.IDOf("object")
 	o := a.Object.Object("object")
@@ -30,6 +30,9 @@ func (s *Server) performUpdate(ctx context.Context, a activity) error {
 		if o, err = s.object(ctx, id); err != nil {
 			return err
 		}
+	}
+	if o.Is("FeaturedCollection") {
+		return s.takeCollection(ctx, a.by, o, id)
 	}
 	n, err := owned(o, a.by)
 	if err != nil {

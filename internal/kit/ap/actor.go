@@ -19,6 +19,10 @@ type Actor struct {
 	Name, Summary string
 	// Inbox may be on any host; SharedInbox and the collections are on the actor's own, since another's would be made a target.
 	Inbox, SharedInbox, Outbox, Followers, Following, Featured, FeaturedTags string
+	// FeaturableBy lists who may put it into a collection at once, FeaturableOnRequestBy about whom it is asked: actors, collections and Public.
+	// FeaturedCollections is where its own collections are listed.
+	FeaturableBy, FeaturableOnRequestBy []string
+	FeaturedCollections                 string
 	// URL is for people: on the actor's own host, else the id.
 	URL               string
 	IconURL, ImageURL string
@@ -63,6 +67,12 @@ func ReadActor(o *Object) (Actor, error) {
 		Locked: o.Bool("manuallyApprovesFollowers"), Discoverable: o.Bool("discoverable"), Indexable: o.Bool("indexable"),
 		Memorial: o.Bool("memorial"), Suspended: o.Bool("suspended"),
 		MovedTo: o.IDOf("movedTo"), Fields: o.fields(), Tags: o.Tags(),
+	}
+	a.FeaturedCollections = o.own("featuredCollections")
+	if policy := o.Object("interactionPolicy"); policy != nil {
+		if may := policy.Object("canFeature"); may != nil {
+			a.FeaturableBy, a.FeaturableOnRequestBy = may.recipients("automaticApproval"), may.recipients("manualApproval")
+		}
 	}
 	a.IconURL, a.IconAlt = o.picture("icon")
 	a.ImageURL, a.ImageAlt = o.picture("image")

@@ -35,6 +35,10 @@ const (
 	FeatureQuotes              Feature = "quote"
 	FeatureInteractionPolicy   Feature = "interactionPolicy"
 	FeatureQuoteAuthorizations Feature = "interactingObject"
+	FeatureFeaturing           Feature = "canFeature"
+	FeatureRequests            Feature = "FeatureRequest"
+	FeatureCollections         Feature = "FeaturedCollection"
+	FeatureAuthorizations      Feature = "FeatureAuthorization"
 )
 
 // Features are all of them: together they explain every term that is read.
@@ -43,7 +47,7 @@ var Features = []Feature{
 	FeatureAlsoKnownAs, FeatureEmoji, FeatureFeatured, FeaturePropertyValue, FeatureAtomURI, FeatureConversation,
 	FeatureFocalPoint, FeatureBlurhash, FeatureDiscoverable, FeatureIndexable, FeatureMemorial, FeatureVotersCount,
 	FeatureSuspended, FeatureAttributionDomains, FeatureProfileSettings, FeatureQuoteRequest, FeatureQuotes, FeatureInteractionPolicy,
-	FeatureQuoteAuthorizations,
+	FeatureQuoteAuthorizations, FeatureFeaturing, FeatureRequests, FeatureCollections, FeatureAuthorizations,
 }
 
 // term is one entry of the inline context: a name and what it stands for, typed as an id where ID is set.
@@ -59,6 +63,7 @@ const (
 	ostatusNS = "http://ostatus.org#"
 	gtsNS     = "https://gotosocial.org/ns#"
 	quoteNS   = "https://w3id.org/fep/044f#"
+	featureNS = "https://w3id.org/fep/7aa9#"
 )
 
 // contextURL are the contexts that are named rather than spelt out.
@@ -112,6 +117,33 @@ func terms(f Feature) []term {
 			{name: "canQuote", iri: "gts:canQuote", id: true},
 			{name: "automaticApproval", iri: "gts:automaticApproval", id: true},
 			{name: "manualApproval", iri: "gts:manualApproval", id: true},
+		}
+	case FeatureFeaturing:
+		return []term{
+			gts,
+			{name: "interactionPolicy", iri: "gts:interactionPolicy", id: true},
+			{name: "canFeature", iri: featureNS + "canFeature", id: true},
+			{name: "automaticApproval", iri: "gts:automaticApproval", id: true},
+			{name: "manualApproval", iri: "gts:manualApproval", id: true},
+			{name: "featuredCollections", iri: featureNS + "featuredCollections", id: true},
+		}
+	case FeatureRequests:
+		return []term{{name: "FeatureRequest", iri: featureNS + "FeatureRequest"}}
+	case FeatureCollections:
+		return []term{
+			{name: "FeaturedCollection", iri: featureNS + "FeaturedCollection"},
+			{name: "FeaturedItem", iri: featureNS + "FeaturedItem"},
+			{name: "topic", iri: featureNS + "topic", id: true},
+			{name: "featuredObject", iri: featureNS + "featuredObject", id: true},
+			{name: "featuredObjectType", iri: featureNS + "featuredObjectType"},
+			{name: "featureAuthorization", iri: featureNS + "featureAuthorization", id: true},
+		}
+	case FeatureAuthorizations:
+		return []term{
+			gts,
+			{name: "FeatureAuthorization", iri: featureNS + "FeatureAuthorization"},
+			{name: "interactingObject", iri: "gts:interactingObject"},
+			{name: "interactionTarget", iri: "gts:interactionTarget"},
 		}
 	case FeatureQuoteAuthorizations:
 		return []term{

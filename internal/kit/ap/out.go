@@ -50,37 +50,39 @@ func featuresOf(v any) []Feature {
 
 // ActorDoc is an actor of ours.
 type ActorDoc struct {
-	ID                        string       `json:"id"`
-	Webfinger                 string       `json:"webfinger,omitzero"`
-	Type                      string       `json:"type"`
-	Following                 string       `json:"following,omitzero"`
-	Followers                 string       `json:"followers,omitzero"`
-	Inbox                     string       `json:"inbox"`
-	Outbox                    string       `json:"outbox,omitzero"`
-	Featured                  string       `json:"featured,omitzero"`
-	FeaturedTags              string       `json:"featuredTags,omitzero"`
-	PreferredUsername         string       `json:"preferredUsername"`
-	Name                      string       `json:"name"`
-	Summary                   string       `json:"summary"`
-	URL                       string       `json:"url"`
-	ManuallyApprovesFollowers bool         `json:"manuallyApprovesFollowers"`
-	Discoverable              bool         `json:"discoverable"`
-	Indexable                 bool         `json:"indexable"`
-	Published                 string       `json:"published"`
-	Memorial                  bool         `json:"memorial"`
-	ShowFeatured              *bool        `json:"showFeatured,omitzero"`
-	ShowMedia                 *bool        `json:"showMedia,omitzero"`
-	ShowRepliesInMedia        *bool        `json:"showRepliesInMedia,omitzero"`
-	MovedTo                   string       `json:"movedTo,omitzero"`
-	AlsoKnownAs               []string     `json:"alsoKnownAs,omitempty"`
-	Suspended                 bool         `json:"suspended,omitzero"`
-	AttributionDomains        []string     `json:"attributionDomains,omitempty"`
-	PublicKey                 PublicKeyDoc `json:"publicKey"`
-	Tag                       []TagDoc     `json:"tag"`
-	Attachment                []FieldDoc   `json:"attachment"`
-	Endpoints                 EndpointsDoc `json:"endpoints,omitzero"`
-	Icon                      *ImageDoc    `json:"icon,omitzero"`
-	Image                     *ImageDoc    `json:"image,omitzero"`
+	ID                        string          `json:"id"`
+	Webfinger                 string          `json:"webfinger,omitzero"`
+	Type                      string          `json:"type"`
+	Following                 string          `json:"following,omitzero"`
+	Followers                 string          `json:"followers,omitzero"`
+	Inbox                     string          `json:"inbox"`
+	Outbox                    string          `json:"outbox,omitzero"`
+	Featured                  string          `json:"featured,omitzero"`
+	FeaturedTags              string          `json:"featuredTags,omitzero"`
+	PreferredUsername         string          `json:"preferredUsername"`
+	Name                      string          `json:"name"`
+	Summary                   string          `json:"summary"`
+	URL                       string          `json:"url"`
+	ManuallyApprovesFollowers bool            `json:"manuallyApprovesFollowers"`
+	Discoverable              bool            `json:"discoverable"`
+	Indexable                 bool            `json:"indexable"`
+	Published                 string          `json:"published"`
+	Memorial                  bool            `json:"memorial"`
+	ShowFeatured              *bool           `json:"showFeatured,omitzero"`
+	ShowMedia                 *bool           `json:"showMedia,omitzero"`
+	ShowRepliesInMedia        *bool           `json:"showRepliesInMedia,omitzero"`
+	InteractionPolicy         *InteractionDoc `json:"interactionPolicy,omitzero"`
+	FeaturedCollections       string          `json:"featuredCollections,omitzero"`
+	MovedTo                   string          `json:"movedTo,omitzero"`
+	AlsoKnownAs               []string        `json:"alsoKnownAs,omitempty"`
+	Suspended                 bool            `json:"suspended,omitzero"`
+	AttributionDomains        []string        `json:"attributionDomains,omitempty"`
+	PublicKey                 PublicKeyDoc    `json:"publicKey"`
+	Tag                       []TagDoc        `json:"tag"`
+	Attachment                []FieldDoc      `json:"attachment"`
+	Endpoints                 EndpointsDoc    `json:"endpoints,omitzero"`
+	Icon                      *ImageDoc       `json:"icon,omitzero"`
+	Image                     *ImageDoc       `json:"image,omitzero"`
 }
 
 func (a *ActorDoc) features() []Feature {
@@ -92,6 +94,9 @@ func (a *ActorDoc) features() []Feature {
 		FeatureSuspended, FeatureMemorial, FeatureIndexable, FeatureAttributionDomains)
 	if a.ShowFeatured != nil || a.ShowMedia != nil || a.ShowRepliesInMedia != nil {
 		list = append(list, FeatureProfileSettings)
+	}
+	if a.InteractionPolicy != nil || a.FeaturedCollections != "" {
+		list = append(list, FeatureFeaturing)
 	}
 	list = append(list, tagFeatures(a.Tag)...)
 	if a.Icon != nil || a.Image != nil {

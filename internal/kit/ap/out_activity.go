@@ -24,6 +24,9 @@ func (a *ActivityDoc) features() []Feature {
 	if a.Type == "QuoteRequest" {
 		list = append(list, FeatureQuoteRequest)
 	}
+	if a.Type == "FeatureRequest" {
+		list = append(list, FeatureRequests)
+	}
 	return append(list, featuresOf(a.Instrument)...)
 }
 
@@ -113,7 +116,7 @@ func QuoteRequest(id, actor, quoted string, quoting any) *ActivityDoc {
 	return a
 }
 
-// StampDoc is the agreement of an author to be quoted by a post (FEP-044f).
+// StampDoc is the agreement of an author to be quoted by a post (FEP-044f), or of an account to be in a collection (FEP-7aa9).
 type StampDoc struct {
 	ID                string `json:"id"`
 	Type              string `json:"type"`
@@ -122,9 +125,14 @@ type StampDoc struct {
 	InteractionTarget string `json:"interactionTarget"`
 }
 
-func (s *StampDoc) features() []Feature { return []Feature{FeatureQuoteAuthorizations} }
+func (s *StampDoc) features() []Feature {
+	if s.Type == "FeatureAuthorization" {
+		return []Feature{FeatureAuthorizations}
+	}
+	return []Feature{FeatureQuoteAuthorizations}
+}
 
-// DeleteStamp takes an agreement to be quoted back.
+// DeleteStamp takes an agreement back.
 func DeleteStamp(s *StampDoc) *ActivityDoc {
 	a := Activity("Delete", s.ID+"#delete", s.AttributedTo, s)
 	a.To = []string{Public}

@@ -55,9 +55,10 @@ func (n *NoteDoc) SetQuote(uri, authorization string) {
 	n.Quote, n.MisskeyQuote, n.QuoteURI, n.QuoteAuth = uri, uri, uri, authorization
 }
 
-// InteractionDoc says who may do what without asking.
+// InteractionDoc says who may do what: quote a post, or put an account into a collection.
 type InteractionDoc struct {
-	CanQuote ApprovalDoc `json:"canQuote"`
+	CanQuote   *ApprovalDoc `json:"canQuote,omitzero"`
+	CanFeature *ApprovalDoc `json:"canFeature,omitzero"`
 }
 
 // ApprovalDoc lists actors and collections.

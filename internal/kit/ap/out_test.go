@@ -57,7 +57,7 @@ func TestGolden(t *testing.T) {
 	quoting := sampleNote()
 	quoting.Attachment, quoting.Tag, quoting.Replies, quoting.Likes, quoting.Shares = nil, nil, nil, nil, nil
 	quoting.SetQuote(bob+"/statuses/9", bob+"/quote_authorizations/1")
-	quoting.Interaction = &InteractionDoc{CanQuote: ApprovalDoc{Automatic: []string{Public}}}
+	quoting.Interaction = &InteractionDoc{CanQuote: &ApprovalDoc{Automatic: []string{Public}}}
 	moved := sampleActor()
 	moved.MovedTo, moved.Suspended, moved.Memorial, moved.Webfinger = bob, true, true, "alice@us.example"
 	moved.ShowFeatured = new(bool)
