@@ -37,6 +37,7 @@ type cli struct {
 	Hosts      hostsCmd      `cmd:"" help:"See which servers deliveries have trouble with, and try them again."`
 	Domains    domainsCmd    `cmd:"" help:"Decide with which servers this one exchanges what."`
 	Federation federationCmd `cmd:"" help:"Find out why something of another server is not here, or something of here not there."`
+	Trends     trendsCmd     `cmd:"" help:"See what is talked about, and decide what of it is shown."`
 	Relays     relaysCmd     `cmd:"" help:"See, join and leave the relays that pass public posts on."`
 	Search     searchCmd     `cmd:"" help:"See and renew the index by which posts are found."`
 	Config_    configCmd     `cmd:"" name:"config" help:"Show which settings are in force, and from where."`

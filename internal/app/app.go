@@ -18,6 +18,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/search"
 	"github.com/gomph/gomph/internal/domain/settings"
 	"github.com/gomph/gomph/internal/domain/statuses"
+	"github.com/gomph/gomph/internal/domain/trends"
 	"github.com/gomph/gomph/internal/door/activitypub"
 	"github.com/gomph/gomph/internal/kit/blob"
 	"github.com/gomph/gomph/internal/kit/fetch"
@@ -55,6 +56,7 @@ type App struct {
 	Feeds         *feeds.Service
 	Search        *search.Service
 	Notifications *notifications.Service
+	Trends        *trends.Service
 	Federation    *activitypub.Server
 	files         blob.Store
 	fetch         *fetch.Client

@@ -223,6 +223,7 @@ func (a *App) onCommands() {
 	jobs.On(j, "jobs.forget", recurring, j.Forget)
 	jobs.On(j, "links.forget", recurring, a.Links.Forget)
 	jobs.On(j, "relations.expire_mutes", recurring, func(ctx context.Context, _ ExpireMutesDue) error { return a.Relations.ExpireMutes(ctx, 1000) })
+	jobs.On(j, "trends.refresh", recurring, a.Trends.Refresh)
 	jobs.On(j, "statuses.clean_up_old", recurring, a.Statuses.CleanUpOld)
 	jobs.On(j, "statuses.forget_keys", recurring, func(ctx context.Context, _ ForgetKeysDue) error { return a.Statuses.ForgetKeys(ctx) })
 	jobs.On(j, "statuses.forget_walks", recurring, func(ctx context.Context, _ ForgetWalksDue) error { return a.Statuses.ForgetWalks(ctx) })

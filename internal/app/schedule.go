@@ -7,6 +7,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/links"
 	"github.com/gomph/gomph/internal/domain/search"
 	"github.com/gomph/gomph/internal/domain/statuses"
+	"github.com/gomph/gomph/internal/domain/trends"
 	"github.com/gomph/gomph/internal/door/activitypub"
 	"github.com/gomph/gomph/internal/kit/jobs"
 )
@@ -48,4 +49,5 @@ var schedule = []jobs.Recurring{
 	{Name: "statuses.clean_up_old", Every: time.Minute, Event: statuses.CleanUpOldDue{}},
 	{Name: "statuses.forget_keys", Every: time.Hour, Event: ForgetKeysDue{}},
 	{Name: "statuses.forget_walks", Every: time.Hour, Event: ForgetWalksDue{}},
+	{Name: "trends.refresh", Every: 5 * time.Minute, Event: trends.RefreshDue{}},
 }

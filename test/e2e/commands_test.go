@@ -28,7 +28,22 @@ func TestRelayBetweenTwoServers(t *testing.T) {
 	step("a relay carries posts", carries)
 	step("a relay is left", leavesRelay)
 	step("an account moves", moves)
+	step("trends are decided on", decidesTrends)
 	step("domains are blocked", blocksDomains)
+}
+
+// decidesTrends: nothing trends yet, but what may is decided beforehand too.
+func decidesTrends(t *testing.T, a alliance) {
+	a.ann.Write("about #Elephants")
+	for _, args := range [][]string{{"approve", "tag", "elephants"}, {"reject", "account", "@ann"}, {"approve", "publisher", "news.example"}} {
+		a.here.Command(append([]string{"trends"}, args...)...)
+	}
+	if got := a.here.Command("trends", "--json"); got != "" {
+		t.Errorf("trending are %s", got)
+	}
+	if got := a.here.Command("trends", "list", "tag"); !strings.HasPrefix(got, "KIND") {
+		t.Errorf("the list is %q", got)
+	}
 }
 
 // relays are the relays of a server by their state, as the command prints them.

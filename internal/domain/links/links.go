@@ -94,6 +94,11 @@ func (s *Service) OfStatuses(ctx context.Context, q db.Q, list []statuses.ID) (m
 	return out, nil
 }
 
+// ByURL is the id of the preview of a page, by the address that it goes by.
+func (s *Service) ByURL(ctx context.Context, q db.Q, url string) (int64, error) {
+	return db.Value[int64](ctx, q, "SELECT id FROM preview_cards WHERE url = $1", normal(url))
+}
+
 // attributed reports whether an account may be named as the author of pages of a host: it named the host, or one above it.
 func attributed(a *accounts.Account, host string) bool {
 	return slices.ContainsFunc(a.AttributionDomains, func(domain string) bool { return instances.Within(host, domain) })

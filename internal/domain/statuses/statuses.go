@@ -87,6 +87,7 @@ const (
 	PartMedia    = hasMedia
 	PartMentions = hasMentions
 	PartTags     = hasTags
+	PartCard     = hasCard
 )
 
 // Names reports whether the post mentions anybody, silently or not.

@@ -154,3 +154,23 @@ func (p *page) appendCard(out []byte, id statuses.ID) []byte {
 	}
 	return append(out, '}')
 }
+
+// TrendLink is a page that is talked about.
+type TrendLink struct {
+	*PreviewCard
+	History []TagDay `json:"history"`
+}
+
+// TrendLinks renders pages that are talked about, with their use by id and day.
+func (r *Renderer) TrendLinks(ctx context.Context, q db.Q, viewer accounts.ID, list []*links.Card, history map[int64]map[int64]statuses.TagUse) ([]TrendLink, error) {
+	people, err := r.authorsOf(ctx, q, list)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]TrendLink, 0, len(list))
+	for _, c := range list {
+		piece := cardPiece{entity: r.card(c, people[c.AuthorID]), unverified: c.UnverifiedID}
+		out = append(out, TrendLink{piece.forViewer(viewer), r.history(history[c.ID])})
+	}
+	return out, nil
+}

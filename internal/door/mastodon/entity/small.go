@@ -105,14 +105,20 @@ func (r *Renderer) Tag(t statuses.Tag, history map[int64]statuses.TagUse, ties *
 	if t.ID != 0 {
 		e.ID = ids.Format(t.ID)
 	}
+	e.History, e.TagTies = r.history(history), ties
+	return e
+}
+
+// history renders how something was used on each of the last days, today first.
+func (r *Renderer) history(history map[int64]statuses.TagUse) []TagDay {
+	out := make([]TagDay, 0, TagDays)
 	today := midnight(r.Clock.Now())
 	for i := range TagDays {
 		day := today.Add(-time.Duration(i) * 24 * time.Hour).Unix()
 		use := history[day]
-		e.History = append(e.History, TagDay{ids.Format(day), ids.Format(use.Uses), ids.Format(use.Accounts)})
+		out = append(out, TagDay{ids.Format(day), ids.Format(use.Uses), ids.Format(use.Accounts)})
 	}
-	e.TagTies = ties
-	return e
+	return out
 }
 
 // Marker is how far someone has read.

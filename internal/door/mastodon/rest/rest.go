@@ -20,6 +20,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/search"
 	"github.com/gomph/gomph/internal/domain/settings"
 	"github.com/gomph/gomph/internal/domain/statuses"
+	"github.com/gomph/gomph/internal/domain/trends"
 	"github.com/gomph/gomph/internal/door/mastodon/api"
 	"github.com/gomph/gomph/internal/door/mastodon/entity"
 	"github.com/gomph/gomph/internal/kit/blob"
@@ -57,6 +58,7 @@ type Deps struct {
 	Notifications *notifications.Service
 	Feeds         *feeds.Service
 	Search        *search.Service
+	Trends        *trends.Service
 	Render        *entity.Renderer
 	Files         blob.Store
 	// Finder is nil for a server that never looks elsewhere.

@@ -116,6 +116,11 @@ func (a *API) tags(r *api.Request, in []statuses.Tag) ([]entity.Tag, error) {
 	if err != nil {
 		return nil, err
 	}
+	return a.tagsUsed(r, in, history)
+}
+
+// tagsUsed renders hashtags with their use by id and day.
+func (a *API) tagsUsed(r *api.Request, in []statuses.Tag, history map[int64]map[int64]statuses.TagUse) ([]entity.Tag, error) {
 	ties, err := a.tagTies(r, in)
 	if err != nil {
 		return nil, err
