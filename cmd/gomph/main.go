@@ -43,6 +43,8 @@ type cli struct {
 	Config_    configCmd     `cmd:"" name:"config" help:"Show which settings are in force, and from where."`
 	Seed       seedCmd       `cmd:"" help:"Fill an empty server with a small community, to try things out."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
+
+	Announcements announcementsCmd `cmd:"" help:"Tell everybody here something."`
 }
 
 // env is what a command runs with.

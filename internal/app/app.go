@@ -6,6 +6,7 @@ import (
 
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/announcements"
 	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/feeds"
 	"github.com/gomph/gomph/internal/domain/filters"
@@ -55,6 +56,7 @@ type App struct {
 	Moderation    *moderation.Service
 	Feeds         *feeds.Service
 	Search        *search.Service
+	Announcements *announcements.Service
 	Notifications *notifications.Service
 	Trends        *trends.Service
 	Federation    *activitypub.Server

@@ -15,6 +15,7 @@ import (
 
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/announcements"
 	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/instances"
 	"github.com/gomph/gomph/internal/domain/moderation"
@@ -269,6 +270,10 @@ func everything(here, there *server) {
 	here.must(here.Statuses.RevokeQuote(ctx, ann.ID, quotable, quoteHere.ID))
 	both()
 
+	_, err = here.Announcements.Create(ctx, announcements.Announcement{Text: "hello @bob"})
+	here.must(err)
+	_, err = here.Announcements.Create(ctx, announcements.Announcement{Text: "later", ScheduledAt: time.Now().Add(time.Second)})
+	here.must(err)
 	_, err = there.Accounts.UpdateProfile(ctx, eve.ID, accounts.Profile{Indexable: ptr(true)})
 	there.must(err)
 	_, err = there.Statuses.Bookmark(ctx, eve, quotableThere.ID, true)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/announcements"
 	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/feeds"
 	"github.com/gomph/gomph/internal/domain/filters"
@@ -151,6 +152,7 @@ func (a *App) buildPosts(resolver statuses.Resolver) {
 	})
 	a.Links = links.New(links.Deps{DB: a.DB, IDs: a.IDs, Clock: a.Clock, Site: a.Site, Instances: a.Instances, Accounts: a.Accounts, Statuses: a.Statuses, Fetch: a.fetch, Resolver: resolver})
 	a.Collections = collections.New(collections.Deps{DB: a.DB, Jobs: a.Jobs, IDs: a.IDs, Clock: a.Clock, Site: a.Site, Accounts: a.Accounts, Relations: a.Relations})
+	a.Announcements = announcements.New(announcements.Deps{DB: a.DB, Jobs: a.Jobs, IDs: a.IDs, Clock: a.Clock, Media: a.Media, Bus: a.Bus})
 	a.Search = search.New(search.Deps{DB: a.DB, IDs: a.IDs, Clock: a.Clock, Accounts: a.Accounts})
 	a.Trends = trends.New(trends.Deps{DB: a.DB, Clock: a.Clock, Settings: a.Settings})
 	a.Moderation = moderation.New(moderation.Deps{DB: a.DB, Jobs: a.Jobs, IDs: a.IDs, Clock: a.Clock, Accounts: a.Accounts, Statuses: a.Statuses})

@@ -74,7 +74,7 @@ func (a *App) buildDoors() error {
 		DB: a.DB, Clock: a.Clock, Site: a.Site, Settings: a.Settings, Access: a.Access, Accounts: a.Accounts, Relations: a.Relations, Instances: a.Instances,
 		Statuses: a.Statuses, Collections: a.Collections, Media: a.Media, Links: a.Links, Filters: a.Filters, Moderation: a.Moderation, Notifications: a.Notifications, Feeds: a.Feeds, Trends: a.Trends, Render: d.render, Files: files,
 		Finder: finder{a}, VAPIDKey: key.Public, Translator: a.translator(), Cache: a.Cache, Version: config.Version,
-		Search: a.Search,
+		Search: a.Search, Announcements: a.Announcements,
 	})
 	d.push = push.New(push.Deps{DB: a.DB, Clock: a.Clock, Site: a.Site, Accounts: a.Accounts, Access: a.Access, Statuses: a.Statuses, Notifications: a.Notifications,
 		Fetch: a.fetch, Key: key, Asset: d.render.Asset})
@@ -93,7 +93,7 @@ func (a *App) buildDoors() error {
 	}
 	d.stream = stream.New(stream.Deps{
 		DB: a.DB, Clock: a.Clock, Bus: a.Bus, Auth: a.Access, Relations: a.Relations, Filters: a.Filters, Log: a.Log, Metrics: a.Metrics,
-		Renderer: &stream.Entities{DB: a.DB, Render: d.render, Statuses: a.Statuses, Notifications: a.Notifications, Feeds: a.Feeds},
+		Renderer: &stream.Entities{DB: a.DB, Render: d.render, Statuses: a.Statuses, Notifications: a.Notifications, Feeds: a.Feeds, Announcements: a.Announcements},
 	})
 	d.oauth = oauth.New(oauth.Deps{Pages: d.site, DB: a.DB, Clock: a.Clock, Site: a.Site, Access: a.Access, Log: a.Log, ClientAddr: addr, VAPIDKey: key.Public, Asset: d.render.Asset})
 	return nil

@@ -63,6 +63,7 @@ func (a *App) react() {
 	a.onCollections()
 	a.onPosts()
 	a.onSearch()
+	a.onAnnouncements()
 	a.onRelations()
 	a.onCommands()
 }
@@ -160,6 +161,12 @@ func (a *App) onSearch() {
 	jobs.On(j, "search.consented", wholesale, func(ctx context.Context, e accounts.Consented) error { return s.EnterAll(ctx, e.AccountID) },
 		jobs.Unique(func(e accounts.Consented) string { return strconv.FormatInt(int64(e.AccountID), 10) }))
 	jobs.On(j, "search.fill", recurring, s.Fill)
+}
+
+// onAnnouncements: what everybody here is told.
+func (a *App) onAnnouncements() {
+	jobs.On(a.Jobs, "announcements.tell", onDefault, a.Announcements.Tell)
+	jobs.On(a.Jobs, "announcements.due", recurring, a.Announcements.Due)
 }
 
 // onRelations: what follows from what people are to each other.

@@ -22,6 +22,7 @@ func TestPosting(t *testing.T) {
 		s.Step(t, "an idempotency key", func(t *testing.T) { idempotency(t, ann, bob) })
 		s.Step(t, "edit and history", func(t *testing.T) { editing(t, ann, bob) })
 		s.Step(t, "search", func(t *testing.T) { searching(t, s, ann, bob) })
+		s.Step(t, "an announcement", func(t *testing.T) { announced(t, s, ann) })
 		s.Step(t, "delete returns the source", func(t *testing.T) { deleting(t, s, ann, bob) })
 		s.Step(t, "a thread", func(t *testing.T) { thread(t, ann, bob, cat) })
 		s.Step(t, "boost, favourite, bookmark, pin", func(t *testing.T) { actsOnPosts(t, ann, bob) })
@@ -87,6 +88,25 @@ func searching(t *testing.T, s *Server, ann, bob Person) {
 	}
 	if !finds(bob, "quokka") {
 		t.Error("it is not found after the index was made anew")
+	}
+}
+
+// announced: what an operator tells everybody is there and in the streams, and gone when it is taken down.
+func announced(t *testing.T, s *Server, ann Person) {
+	events := ann.Events("user", nil)
+	events.Started("", func() { ann.Write("is anybody there?") })
+	id := strings.TrimSpace(s.Command("announcements", "create", "We move tonight, @ann"))
+	events.Wait("the announcement", Of("", "announcement", id))
+	shown := func() int {
+		var list []struct{ ID string }
+		ann.Get("/api/v1/announcements", &list)
+		return len(list)
+	}
+	if shown() != 1 {
+		t.Errorf("%d announcements are shown", shown())
+	}
+	if said := s.Command("announcements", "unpublish", id) + s.Command("announcements"); !strings.Contains(said, "unpublished") || shown() != 0 {
+		t.Errorf("after it was taken down %d are shown, and the command says %s", shown(), said)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/announcements"
 	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/instances"
 	"github.com/gomph/gomph/internal/domain/moderation"
@@ -27,6 +28,7 @@ func record(j *jobs.Jobs) *recorder {
 	on[instances.BlockChanged](j, r)
 	on[instances.Returned](j, r)
 	on[accounts.ProfileUpdated](j, r)
+	on[announcements.Changed](j, r)
 	on[accounts.Consented](j, r)
 	on[accounts.Removed](j, r)
 	on[accounts.Moved](j, r)

@@ -478,7 +478,6 @@ func TestInstance(t *testing.T) {
 			d.get("/api/v1/instance/"+at, nobody).want(200)
 		}
 		d.get("/api/v1/custom_emojis", nobody).want(200)
-		d.get("/api/v1/announcements", nobody).want(404)
 		d.get("/api/v1/nothing", nobody).want(404)
 		d.call("DELETE", "/api/v2/instance", nobody, nil).want(404)
 		d.call(http.MethodHead, "/api/v2/instance", nobody, nil).want(200)

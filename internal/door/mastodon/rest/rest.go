@@ -8,6 +8,7 @@ import (
 
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/announcements"
 	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/feeds"
 	"github.com/gomph/gomph/internal/domain/filters"
@@ -59,6 +60,7 @@ type Deps struct {
 	Feeds         *feeds.Service
 	Search        *search.Service
 	Trends        *trends.Service
+	Announcements *announcements.Service
 	Render        *entity.Renderer
 	Files         blob.Store
 	// Finder is nil for a server that never looks elsewhere.

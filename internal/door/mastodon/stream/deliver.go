@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/announcements"
 	"github.com/gomph/gomph/internal/domain/feeds"
 	"github.com/gomph/gomph/internal/domain/notifications"
 	"github.com/gomph/gomph/internal/domain/statuses"
@@ -24,6 +25,9 @@ const maxLag = time.Minute
 func (h *hub) handle(ctx context.Context, m pubsub.Message) error {
 	if id := viewerOf(m.Channel); id != 0 {
 		return h.reload(ctx, id)
+	}
+	if m.Channel == announcements.Channel {
+		return h.announce(ctx, m)
 	}
 	var msg feeds.Message
 	if err := json.Unmarshal(m.Payload, &msg); err != nil {
@@ -98,6 +102,33 @@ func (h *hub) public(ctx context.Context, m *feeds.Message) error {
 		}
 	}
 	h.measure(m)
+	return nil
+}
+
+// announce tells everybody of an announcement.
+func (h *hub) announce(ctx context.Context, m pubsub.Message) error {
+	list := h.listeners(m.Channel)
+	if len(list) == 0 {
+		return nil
+	}
+	var msg announcements.Message
+	if err := json.Unmarshal(m.Payload, &msg); err != nil {
+		return fmt.Errorf("reading a message of %s: %w", m.Channel, err)
+	}
+	e := &event{name: msg.Event, payload: []byte(ids.Format(msg.ID))}
+	var err error
+	switch msg.Event {
+	case announcements.Told:
+		e, err = personal(msg.Event, func() ([]byte, error) { return h.Renderer.Announcement(ctx, msg.ID) })
+	case announcements.Reacted:
+		e, err = personal(msg.Event, func() ([]byte, error) { return h.Renderer.Reaction(ctx, msg.ID, msg.Name) })
+	}
+	if err != nil || e == nil {
+		return err
+	}
+	for _, s := range list {
+		h.deliver(s, &feeds.Message{Event: msg.Event}, e)
+	}
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/announcements"
 	"github.com/gomph/gomph/internal/domain/filters"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/door/mastodon/entity"
@@ -21,6 +22,10 @@ type Renderer interface {
 	Notification(ctx context.Context, me accounts.ID, id int64) ([]byte, error)
 	// Conversation renders a conversation for whose it is.
 	Conversation(ctx context.Context, me accounts.ID, id int64) ([]byte, error)
+	// Announcement renders what everybody is told.
+	Announcement(ctx context.Context, id announcements.ID) ([]byte, error)
+	// Reaction renders how many put an emoji on an announcement.
+	Reaction(ctx context.Context, id announcements.ID, name string) ([]byte, error)
 }
 
 // Post is a rendered post and what filters look at.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/announcements"
 	"github.com/gomph/gomph/internal/domain/feeds"
 	"github.com/gomph/gomph/internal/domain/notifications"
 	"github.com/gomph/gomph/internal/kit/errs"
@@ -65,7 +66,7 @@ func (s *Server) want(ctx context.Context, who caller, name, tag, list string) (
 	w := wanted{name: name, label: label(name)}
 	switch name {
 	case "user":
-		w.topics = []string{feeds.HomeChannel(who.account)}
+		w.topics = []string{feeds.HomeChannel(who.account), announcements.Channel}
 		if who.scopes.Allows("read:notifications") {
 			w.topics = append(w.topics, notifications.Channel(who.account))
 		}

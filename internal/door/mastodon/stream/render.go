@@ -5,6 +5,7 @@ import (
 	"context"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/announcements"
 	"github.com/gomph/gomph/internal/domain/feeds"
 	"github.com/gomph/gomph/internal/domain/filters"
 	"github.com/gomph/gomph/internal/domain/notifications"
@@ -23,6 +24,7 @@ type Entities struct {
 	Statuses      *statuses.Service
 	Notifications *notifications.Service
 	Feeds         *feeds.Service
+	Announcements *announcements.Service
 }
 
 var _ Renderer = (*Entities)(nil)
@@ -134,4 +136,44 @@ func (e *Entities) Conversation(ctx context.Context, me accounts.ID, id int64) (
 		people = []*entity.Account{}
 	}
 	return encoded(entity.Conversation{ID: ids.Format(t.ID), Unread: t.Unread, Accounts: people, LastStatus: last})
+}
+
+// Announcement implements Renderer.
+func (e *Entities) Announcement(ctx context.Context, id announcements.ID) ([]byte, error) {
+	a, err := e.Announcements.Published(ctx, e.DB, id)
+	if err != nil {
+		return nil, ignoreGone(err)
+	}
+	shown, err := e.Render.Announcements(ctx, e.DB, e.Announcements, 0, []*announcements.Announcement{a})
+	if err != nil {
+		return nil, err
+	}
+	for _, st := range shown[0].Statuses {
+		strip(st)
+	}
+	return encoded(shown[0])
+}
+
+// Reaction implements Renderer.
+func (e *Entities) Reaction(ctx context.Context, id announcements.ID, name string) ([]byte, error) {
+	all, err := e.Announcements.Reactions(ctx, e.DB, 0, []announcements.ID{id})
+	if err != nil {
+		return nil, err
+	}
+	found := announcements.Reaction{Name: name}
+	for _, r := range all[id] {
+		if r.Name == name {
+			found = r
+		}
+	}
+	custom, err := e.Render.Deps.Media.EmojisNamed(ctx, e.DB, []string{name})
+	if err != nil {
+		return nil, err
+	}
+	shown := e.Render.Reaction(found, custom)
+	if shown == nil {
+		return nil, nil
+	}
+	shown.AnnouncementID = ids.Format(id)
+	return encoded(shown)
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/announcements"
 	"github.com/gomph/gomph/internal/domain/feeds"
 	"github.com/gomph/gomph/internal/domain/filters"
 	"github.com/gomph/gomph/internal/domain/notifications"
@@ -43,12 +44,14 @@ type world struct {
 	filters *filters.Service
 	feeds   *feeds.Service
 	notices *notifications.Service
-	bus     pubsub.Bus
-	server  *stream.Server
-	web     *httptest.Server
-	renders atomic.Int64
-	stop    context.CancelFunc
-	stopped chan struct{}
+
+	announcements *announcements.Service
+	bus           pubsub.Bus
+	server        *stream.Server
+	web           *httptest.Server
+	renders       atomic.Int64
+	stop          context.CancelFunc
+	stopped       chan struct{}
 }
 
 // counting is the real renderer, counted.
@@ -82,9 +85,10 @@ func open(t *testing.T, d *db.DB, here, there pubsub.Bus, change ...func(*stream
 	w.filters = filters.New(filters.Deps{DB: d, IDs: w.IDs, Clock: w.Clock, Statuses: w.Statuses, Bus: here})
 	w.feeds = feeds.New(feeds.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Accounts: w.Accounts, Relations: w.Relations, Statuses: w.Statuses, Cache: cache.NewLocal(16 << 20), Bus: here})
 	w.notices = notifications.New(notifications.Deps{DB: d, Jobs: w.Jobs, Secret: []byte("secret"), IDs: w.IDs, Clock: w.Clock, Accounts: w.Accounts, Relations: w.Relations, Statuses: w.Statuses, Bus: here})
+	w.announcements = announcements.New(announcements.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Media: w.Media, Bus: here})
 	render := entity.New(entity.Deps{Site: w.Site, Clock: w.Clock, Accounts: w.Accounts, Relations: w.Relations, Statuses: w.Statuses, Media: w.Media, Links: w.Links, Filters: w.filters})
 	deps := stream.Deps{DB: d, Clock: w.Clock, Bus: there, Auth: w.access, Relations: w.Relations, Filters: w.filters,
-		Renderer: counting{&stream.Entities{DB: d, Render: render, Statuses: w.Statuses, Notifications: w.notices, Feeds: w.feeds}, &w.renders}}
+		Renderer: counting{&stream.Entities{DB: d, Render: render, Statuses: w.Statuses, Notifications: w.notices, Feeds: w.feeds, Announcements: w.announcements}, &w.renders}}
 	for _, f := range change {
 		f(&deps)
 	}
