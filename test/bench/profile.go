@@ -40,6 +40,7 @@ func serveProfiled() error {
 		return err
 	}
 	defer a.Close()
+	defer pprof.StopCPUProfile() // what the second signal began is written to its end
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGUSR1, syscall.SIGUSR2)
 	go profileOn(signals, os.Getenv(profileFolder))

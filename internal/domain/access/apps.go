@@ -294,7 +294,7 @@ WHERE t.user_id = $1 AND t.revoked_at = 0 ORDER BY t.id DESC LIMIT 1000`, id)
 func (s *Service) RevokeApp(ctx context.Context, id UserID, app AppID) error {
 	err := s.DB.Write(ctx, func(tx *db.Tx) error {
 		now := db.Ms(s.Clock.Now())
-		if _, err := tx.Exec(ctx, "UPDATE oauth_access_grants SET used_at = $1 WHERE user_id = $2 AND application_id = $3 AND used_at = 0", now, id, app); err != nil {
+		if _, err := tx.Exec(ctx, "UPDATE /* reads all, which are those of some days */ oauth_access_grants SET used_at = $1 WHERE user_id = $2 AND application_id = $3 AND used_at = 0", now, id, app); err != nil {
 			return err
 		}
 		return s.revokeTokens(ctx, tx, "user_id = $2 AND application_id = $3", now, id, app)

@@ -39,13 +39,13 @@ func (s *Service) CleanUp(ctx context.Context, _ CleanUpDue) error {
 		sql    string
 		before int64
 	}{
-		{"DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE used_at < $1 LIMIT $2)", before(SessionLife)},
-		{"DELETE FROM oauth_access_grants WHERE id IN (SELECT id FROM oauth_access_grants WHERE expires_at < $1 LIMIT $2)", before(keepGrants)},
-		{"DELETE FROM oauth_access_tokens WHERE id IN (SELECT id FROM oauth_access_tokens WHERE revoked_at > 0 AND revoked_at < $1 LIMIT $2)", before(keepRevoked)},
-		{`DELETE FROM oauth_applications WHERE id IN (SELECT a.id FROM oauth_applications a WHERE a.created_at < $1
+		{"DELETE /* reads all, daily */ FROM sessions WHERE id IN (SELECT id FROM sessions WHERE used_at < $1 LIMIT $2)", before(SessionLife)},
+		{"DELETE /* reads all, daily */ FROM oauth_access_grants WHERE id IN (SELECT id FROM oauth_access_grants WHERE expires_at < $1 LIMIT $2)", before(keepGrants)},
+		{"DELETE /* reads all, daily */ FROM oauth_access_tokens WHERE id IN (SELECT id FROM oauth_access_tokens WHERE revoked_at > 0 AND revoked_at < $1 LIMIT $2)", before(keepRevoked)},
+		{`DELETE /* reads all, daily */ FROM oauth_applications WHERE id IN (SELECT a.id FROM oauth_applications a WHERE a.created_at < $1
   AND NOT EXISTS (SELECT 1 FROM oauth_access_tokens t WHERE t.application_id = a.id)
   AND NOT EXISTS (SELECT 1 FROM oauth_access_grants g WHERE g.application_id = a.id) LIMIT $2)`, before(keepUnusedApps)},
-		{"UPDATE users SET sign_up_ip = '' WHERE id IN (SELECT id FROM users WHERE sign_up_ip <> '' AND created_at < $1 LIMIT $2)", before(keepAddresses)},
+		{"UPDATE /* reads all, daily */ users SET sign_up_ip = '' WHERE id IN (SELECT id FROM users WHERE sign_up_ip <> '' AND created_at < $1 LIMIT $2)", before(keepAddresses)},
 	} {
 		if err := s.inSlices(ctx, func(tx *db.Tx) (int64, error) { return tx.Exec(ctx, c.sql, c.before, cleanSlice) }); err != nil {
 			return fmt.Errorf("cleaning up: %w", err)
@@ -78,7 +78,7 @@ func (s *Service) undoUnconfirmed(ctx context.Context, tx *db.Tx, before int64) 
 	list, err := db.All(ctx, tx, func(r db.Row) (p pair, err error) {
 		err = r.Scan(&p.id, &p.account)
 		return p, err
-	}, "SELECT id, account_id FROM users WHERE confirmed_at = 0 AND created_at < $1 AND confirmation_sent_at < $1 ORDER BY id LIMIT $2", before, cleanSlice)
+	}, "SELECT /* reads all, daily */ id, account_id FROM users WHERE confirmed_at = 0 AND created_at < $1 AND confirmation_sent_at < $1 ORDER BY id LIMIT $2", before, cleanSlice)
 	if err != nil {
 		return 0, err
 	}

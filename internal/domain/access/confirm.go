@@ -27,7 +27,7 @@ func (s *Service) Confirm(ctx context.Context, token string) (*User, error) {
 	var u *User
 	err := s.DB.Write(ctx, func(tx *db.Tx) (err error) {
 		now := s.Clock.Now()
-		u, err = s.one(ctx, tx, "u.confirmation_hash = $1"+tx.ForUpdate(), hashSecret(token))
+		u, err = s.one(ctx, tx, "u.confirmation_hash = $1 AND u.confirmation_hash <> ''"+tx.ForUpdate(), hashSecret(token))
 		if errs.IsNotFound(err) || err == nil && now.Sub(u.ConfirmationSentAt) > confirmWithin {
 			return errLink()
 		}

@@ -108,7 +108,7 @@ func (s *Service) ResetPassword(ctx context.Context, token, password string) (*U
 		return nil, errLink()
 	}
 	fresh := s.Clock.Now().Add(-resetWithin)
-	const where = "u.reset_hash = $1 AND u.reset_sent_at > $2"
+	const where = "u.reset_hash = $1 AND u.reset_hash <> '' AND u.reset_sent_at > $2"
 	if _, err := s.one(ctx, s.DB, where, hashSecret(token), db.Ms(fresh)); err != nil {
 		return nil, linkError(err) // before the costly part
 	}
@@ -141,7 +141,7 @@ func (s *Service) CheckReset(ctx context.Context, token string) error {
 	if token == "" || len(token) > maxSecret {
 		return errLink()
 	}
-	_, err := s.one(ctx, s.DB, "u.reset_hash = $1 AND u.reset_sent_at > $2", hashSecret(token), db.Ms(s.Clock.Now().Add(-resetWithin)))
+	_, err := s.one(ctx, s.DB, "u.reset_hash = $1 AND u.reset_hash <> '' AND u.reset_sent_at > $2", hashSecret(token), db.Ms(s.Clock.Now().Add(-resetWithin)))
 	return linkError(err)
 }
 
@@ -201,7 +201,7 @@ func (s *Service) endAll(ctx context.Context, tx *db.Tx, id UserID, keep Session
 	if _, err := tx.Exec(ctx, "UPDATE oauth_access_tokens SET revoked_at = $1 WHERE user_id = $2 AND revoked_at = 0", now, id); err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, "UPDATE oauth_access_grants SET used_at = $1 WHERE user_id = $2 AND used_at = 0", now, id); err != nil {
+	if _, err := tx.Exec(ctx, "UPDATE /* reads all, which are those of some days */ oauth_access_grants SET used_at = $1 WHERE user_id = $2 AND used_at = 0", now, id); err != nil {
 		return err
 	}
 	s.userRevoked(tx, id)

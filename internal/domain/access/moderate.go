@@ -71,7 +71,7 @@ func (s *Service) SetRole(ctx context.Context, id UserID, role string) error {
 			return err
 		}
 		if u.Role == Owner && role != Owner {
-			others, err := db.Exists(ctx, tx, "SELECT 1 FROM users WHERE role = 'owner' AND id <> $1", id)
+			others, err := db.Exists(ctx, tx, "SELECT 1 FROM users WHERE role <> 'user' AND role = 'owner' AND id <> $1", id)
 			if err != nil {
 				return err
 			}

@@ -114,7 +114,7 @@ func (s *Service) Exchange(ctx context.Context, app *Application, code, redirect
 			return err
 		}
 		if used != 0 {
-			return s.revokeTokens(ctx, tx, "grant_id = $2", db.Ms(now), id)
+			return s.revokeTokens(ctx, tx, "grant_id = $2 AND grant_id <> 0", db.Ms(now), id)
 		}
 		if db.Ms(now) >= expires || uri != redirectURI || !verifies(challenge, verifier) {
 			return nil

@@ -38,7 +38,7 @@ func (s *Service) LimitUnattended(ctx context.Context, _ UnattendedDue) error {
 		return err // not open, or somebody chose so of late
 	}
 	err = s.DB.Write(ctx, func(tx *db.Tx) error {
-		attended, err := db.Exists(ctx, tx, `SELECT 1 FROM users WHERE role IN ('owner', 'admin', 'moderator') AND confirmed_at > 0 AND approved AND NOT disabled
+		attended, err := db.Exists(ctx, tx, `SELECT 1 FROM users WHERE role <> 'user' AND role IN ('owner', 'admin', 'moderator') AND confirmed_at > 0 AND approved AND NOT disabled
 AND (last_active_at >= $1 OR updated_at >= $1)`, db.Ms(since))
 		if err != nil || attended {
 			return err
@@ -47,7 +47,7 @@ AND (last_active_at >= $1 OR updated_at >= $1)`, db.Ms(since))
 		if err != nil || !changed {
 			return err
 		}
-		list, err := db.Column[UserID](ctx, tx, "SELECT id FROM users WHERE role IN ('owner', 'admin') AND confirmed_at > 0 AND NOT disabled")
+		list, err := db.Column[UserID](ctx, tx, "SELECT id FROM users WHERE role <> 'user' AND role IN ('owner', 'admin') AND confirmed_at > 0 AND NOT disabled")
 		if err != nil {
 			return err
 		}

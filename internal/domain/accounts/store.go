@@ -176,7 +176,7 @@ func (s *Service) Search(ctx context.Context, q db.Q, term string, o SearchOptio
 	if s.Site.IsLocalDomain(domain) {
 		domain = ""
 	}
-	sql := "SELECT " + Columns + ` FROM accounts a WHERE a.suspended_at = 0 AND a.moved_to_id = 0
+	sql := "SELECT /* reads all: words stand anywhere in a name */ " + Columns + ` FROM accounts a WHERE a.suspended_at = 0 AND a.moved_to_id = 0
 AND (a.username_folded LIKE $1 ESCAPE '!' OR lower(a.display_name) LIKE $2 ESCAPE '!')
 AND ($3 = '' OR a.domain LIKE $4 ESCAPE '!')
 AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM follows f WHERE f.account_id = $5 AND f.target_account_id = a.id))

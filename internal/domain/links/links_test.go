@@ -273,7 +273,7 @@ func TestPreviewsAreSpread(t *testing.T) {
 	s := newScene(t, dbtest.SQLite(t))
 	ann, eve := s.Account("ann"), s.Remote("eve", "far.example")
 	due := func() []int64 {
-		list, err := db.Column[int64](s.Ctx(), s.DB, "SELECT run_at - created_at FROM jobs WHERE kind = 'test.statuses.link_posted' ORDER BY run_at")
+		list, err := db.Column[int64](s.Ctx(), s.DB, "SELECT run_at - created_at FROM jobs WHERE kind = 'test.statuses.link_posted' ORDER BY 1")
 		s.must(err)
 		return list
 	}

@@ -198,15 +198,18 @@ func (s *Service) group(ctx context.Context, tx *db.Tx, n notice, r recipient) (
 		return "", nil
 	}
 	bucket := n.at.Unix() / 3600
-	last, err := db.Column[string](ctx, tx, "SELECT n.group_key FROM notifications n WHERE n.account_id = $1 AND n.type = $2 AND n.status_id = $3 AND n.created_at > $4 AND n.group_key <> '' ORDER BY n.id DESC LIMIT 1",
-		r.id, n.kind, n.status, db.Ms(n.at.Add(-groupSpan)))
+	key := func(bucket int64) string { return prefix + "-" + strconv.FormatInt(bucket, 10) }
+	span := int64(groupSpan / time.Hour)
+	// Keys of the same thing have as many digits, so that they sort by their hour; a popular post has one probe of the index, too.
+	last, err := db.Column[string](ctx, tx, `SELECT n.group_key FROM notifications n WHERE n.account_id = $1 AND n.group_key > $2 AND n.group_key < $3 AND n.group_key <> ''
+		AND n.type = $4 AND n.status_id = $5 ORDER BY n.group_key DESC LIMIT 1`, r.id, key(bucket-span), key(bucket+span), n.kind, n.status)
 	if err != nil {
 		return "", err
 	}
 	if len(last) == 1 {
-		if before, err := strconv.ParseInt(strings.TrimPrefix(last[0], prefix+"-"), 10, 64); err == nil && bucket < before+int64(groupSpan/time.Hour) {
+		if before, err := strconv.ParseInt(strings.TrimPrefix(last[0], prefix+"-"), 10, 64); err == nil && bucket < before+span {
 			bucket = before
 		}
 	}
-	return prefix + "-" + strconv.FormatInt(bucket, 10), nil
+	return key(bucket), nil
 }

@@ -138,8 +138,9 @@ WHERE s.reblog_of_id = $1 AND s.reblog_of_id <> 0 AND s.deleted_at = 0 AND a.dom
 		return err
 	}
 	// The notice of the last edit replaces those of earlier ones.
-	return s.remove(ctx, `DELETE FROM notifications WHERE subject < $2 AND ((status_id = $1 AND type = 'update')
-OR (type = 'quoted_update' AND status_id IN (SELECT u.status_id FROM quotes u WHERE u.quoted_status_id = $1 AND u.quoted_status_id <> 0)))`, st.ID, db.Ms(st.EditedAt))
+	return s.remove(ctx, `DELETE FROM notifications WHERE status_id <> 0 AND subject < $2
+AND status_id IN (SELECT CAST($1 AS BIGINT) UNION ALL SELECT u.status_id FROM quotes u WHERE u.quoted_status_id = $1 AND u.quoted_status_id <> 0)
+AND (type = 'quoted_update' OR (type = 'update' AND status_id = $1))`, st.ID, db.Ms(st.EditedAt))
 }
 
 // quoters tells those here who quote a post that it is another now; who quotes it more than once, of the last time.
@@ -188,14 +189,14 @@ func (s *Service) Quoted(ctx context.Context, e statuses.Quoted) error {
 // Deleted takes back what was told of a post, or of a boost.
 func (s *Service) Deleted(ctx context.Context, e statuses.Deleted) error {
 	if e.ReblogOfID != 0 {
-		return s.remove(ctx, "DELETE FROM notifications WHERE status_id = $1 AND type = 'reblog' AND from_account_id = $2", e.ReblogOfID, e.AccountID)
+		return s.remove(ctx, "DELETE FROM notifications WHERE status_id = $1 AND status_id <> 0 AND type = 'reblog' AND from_account_id = $2", e.ReblogOfID, e.AccountID)
 	}
 	mentioned, err := db.Column[accounts.ID](ctx, s.DB, "SELECT m.account_id FROM mentions m JOIN accounts a ON a.id = m.account_id WHERE m.status_id = $1 AND a.domain = '' LIMIT $2", e.StatusID, maxMentioned)
 	if err != nil {
 		return err
 	}
 	s.publish(ctx, mentioned, func(accounts.ID) Message { return Message{Event: "delete", ID: int64(e.StatusID)} })
-	return s.remove(ctx, "DELETE FROM notifications WHERE status_id = $1", e.StatusID)
+	return s.remove(ctx, "DELETE FROM notifications WHERE status_id = $1 AND status_id <> 0", e.StatusID)
 }
 
 func (s *Service) remove(ctx context.Context, sql string, args ...any) error {
@@ -217,7 +218,7 @@ func (s *Service) Favourited(ctx context.Context, e statuses.Favourited) error {
 
 // Unfavourited takes the notice of a like back.
 func (s *Service) Unfavourited(ctx context.Context, e statuses.Unfavourited) error {
-	return s.remove(ctx, "DELETE FROM notifications WHERE status_id = $1 AND type = 'favourite' AND from_account_id = $2 AND subject = $3", e.StatusID, e.AccountID, e.FavouriteID)
+	return s.remove(ctx, "DELETE FROM notifications WHERE status_id = $1 AND status_id <> 0 AND type = 'favourite' AND from_account_id = $2 AND subject = $3", e.StatusID, e.AccountID, e.FavouriteID)
 }
 
 // Followed tells someone of a follower, or of who asks to be one.
@@ -290,7 +291,7 @@ func (s *Service) PollEnded(ctx context.Context, e statuses.PollEnded) error {
 
 // SignedUp tells those who look after the accounts of a new one.
 func (s *Service) SignedUp(ctx context.Context, id accounts.ID) error {
-	staff, err := db.Column[accounts.ID](ctx, s.DB, "SELECT u.account_id FROM users u WHERE u.role IN ('owner', 'admin', 'moderator') AND NOT u.disabled ORDER BY u.account_id LIMIT $1", batch)
+	staff, err := db.Column[accounts.ID](ctx, s.DB, "SELECT u.account_id FROM users u WHERE u.role <> 'user' AND u.role IN ('owner', 'admin', 'moderator') AND NOT u.disabled ORDER BY u.account_id LIMIT $1", batch)
 	if err != nil {
 		return fmt.Errorf("finding the staff: %w", err)
 	}

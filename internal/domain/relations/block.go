@@ -172,7 +172,7 @@ func (s *Service) SeverDomain(ctx context.Context, e DomainBlocked) error {
 		return ignoreGone(err)
 	}
 	for {
-		tied, err := db.All(ctx, s.DB, accounts.Scan, "SELECT "+accounts.Columns+` FROM accounts a WHERE a.domain = $1 AND (
+		tied, err := db.All(ctx, s.DB, accounts.Scan, "SELECT "+accounts.Columns+` FROM accounts a WHERE a.domain = $1 AND a.domain <> '' AND (
   EXISTS (SELECT 1 FROM follows f WHERE f.account_id = a.id AND f.target_account_id = $2) OR EXISTS (SELECT 1 FROM follows f WHERE f.account_id = $2 AND f.target_account_id = a.id)
   OR EXISTS (SELECT 1 FROM follow_requests f WHERE f.account_id = a.id AND f.target_account_id = $2)) LIMIT $3`, e.Domain, e.AccountID, severAtOnce)
 		if err != nil || len(tied) == 0 {

@@ -313,6 +313,6 @@ func (s *Service) adopt(ctx context.Context, tx *db.Tx, st *Status) error {
 	if err := s.adoptQuotes(ctx, tx, st); err != nil {
 		return err
 	}
-	return tx.Do(ctx, "counting answers", `UPDATE statuses SET replies_count = (SELECT COUNT(*) FROM statuses r WHERE r.in_reply_to_id = $1 AND r.deleted_at = 0 AND r.visibility <= 1)
+	return tx.Do(ctx, "counting answers", `UPDATE statuses SET replies_count = (SELECT COUNT(*) FROM statuses r WHERE r.in_reply_to_id = $1 AND r.in_reply_to_id <> 0 AND r.deleted_at = 0 AND r.visibility <= 1)
 WHERE id = $1 AND EXISTS (SELECT 1 FROM statuses r WHERE r.in_reply_to_id = $1 AND r.in_reply_to_id <> 0)`, st.ID)
 }

@@ -140,7 +140,7 @@ func (s *Service) Purge(ctx context.Context, id ID) error {
 		if err := s.Media.Detach(ctx, tx, int64(id), nil); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, "DELETE FROM statuses WHERE (id = $1 OR (reblog_of_id = $1 AND reblog_of_id <> 0)) AND deleted_at <> 0", id)
+		_, err := tx.Exec(ctx, "DELETE FROM statuses WHERE id IN (SELECT CAST($1 AS BIGINT) UNION ALL "+goneWith+") AND deleted_at <> 0", id)
 		return err
 	})
 }

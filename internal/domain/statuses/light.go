@@ -62,7 +62,7 @@ func (s *Service) SearchTags(ctx context.Context, q db.Q, prefix string, limit, 
 		return nil, nil
 	}
 	escaped := strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(prefix)
-	out, err := db.All(ctx, q, scanTag, `SELECT t.id, t.name, t.display_name FROM tags t WHERE t.name LIKE $1 ESCAPE '!'
+	out, err := db.All(ctx, q, scanTag, `SELECT /* reads all: SQLite has no index for LIKE */ t.id, t.name, t.display_name FROM tags t WHERE t.name LIKE $1 ESCAPE '!'
 AND EXISTS (SELECT 1 FROM statuses_tags st JOIN statuses s ON s.id = st.status_id WHERE st.tag_id = t.id AND s.deleted_at = 0 AND s.visibility = 0)
 ORDER BY t.name = $2 DESC, t.last_status_at DESC, t.id LIMIT $3 OFFSET $4`, escaped+"%", prefix, limit, offset)
 	if err != nil {

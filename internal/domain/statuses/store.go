@@ -113,9 +113,14 @@ func (s *Service) Tombstoned(ctx context.Context, q db.Q, uri string, author acc
 	return db.Exists(ctx, q, "SELECT 1 FROM tombstones WHERE uri = $1 AND (CAST($2 AS BIGINT) = 0 OR account_id = $2)", uri, author)
 }
 
+// goneWith are the boosts that went with post $1: at the same moment, for which there is an index.
+const goneWith = "SELECT b.id FROM statuses b WHERE b.deleted_at = (SELECT o.deleted_at FROM statuses o WHERE o.id = $1) AND b.deleted_at <> 0 AND b.reblog_of_id = $1"
+
 // Boosters lists who boosted a post, whether or not the boosts went with it since; at most limit.
 func (s *Service) Boosters(ctx context.Context, q db.Q, id ID, limit int) ([]accounts.ID, error) {
-	return db.Column[accounts.ID](ctx, q, "SELECT account_id FROM statuses WHERE reblog_of_id = $1 AND reblog_of_id <> 0 ORDER BY id LIMIT $2", id, limit)
+	return db.Column[accounts.ID](ctx, q, `SELECT b.account_id FROM (
+  SELECT s.id, s.account_id FROM statuses s WHERE s.reblog_of_id = $1 AND s.reblog_of_id <> 0 AND s.deleted_at = 0
+  UNION ALL SELECT s.id, s.account_id FROM statuses s WHERE s.id IN (`+goneWith+`)) b ORDER BY b.id LIMIT $2`, id, limit)
 }
 
 // MentionsOf loads whom posts mention, silent ones too; one statement.

@@ -164,7 +164,7 @@ func (s *Service) ofAccounts(ctx context.Context, q db.Q, what, who string, arg 
 		return nil, fmt.Errorf("reading the %s timeline: %w", what, err)
 	}
 	if n > fewPosts {
-		return s.timeline(ctx, q, what, "SELECT s.id FROM statuses s WHERE s.deleted_at = 0 AND (s.account_id + 0) IN ("+who+")", p, arg)
+		return s.timeline(ctx, q, what, "SELECT /* reads all, newest first, until there is enough */ s.id FROM statuses s WHERE s.deleted_at = 0 AND (s.account_id + 0) IN ("+who+")", p, arg)
 	}
 	return s.timelineBy(ctx, q, "(s.id + 0)", what, "SELECT s.id FROM statuses s WHERE s.deleted_at = 0 AND s.account_id IN ("+who+")", p, arg)
 }
@@ -189,5 +189,5 @@ func (s *Service) ListOf(ctx context.Context, q db.Q, list int64, p db.Page) ([]
 // DirectOf lists the direct posts that an account wrote or is mentioned in (the old direct timeline).
 func (s *Service) DirectOf(ctx context.Context, q db.Q, me accounts.ID, p db.Page) ([]ID, error) {
 	return s.timeline(ctx, q, "direct", `SELECT s.id FROM statuses s WHERE s.deleted_at = 0 AND s.visibility = 3
-AND (s.account_id = $1 OR EXISTS (SELECT 1 FROM mentions m WHERE m.status_id = s.id AND m.account_id = $1))`, p, me)
+AND s.id IN (SELECT o.id FROM statuses o WHERE o.account_id = $1 AND o.deleted_at = 0 AND o.visibility = 3 UNION ALL SELECT m.status_id FROM mentions m WHERE m.account_id = $1)`, p, me)
 }

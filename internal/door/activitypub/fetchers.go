@@ -82,18 +82,30 @@ func (r *Resolver) isOurs(uri string) bool {
 
 // get asks for a document, signed by the instance actor. The answer may be anything.
 func (r *Resolver) get(ctx context.Context, uri, accept string, more ...http.Header) (*fetch.Response, error) {
+	return r.getBy(ctx, r.askSigned, uri, accept, more...)
+}
+
+// getOpen asks for a document that everybody may have, like Mastodon without a signature: it is the dearest part of a request. Who
+// refuses gets one.
+func (r *Resolver) getOpen(ctx context.Context, uri, accept string) (*fetch.Response, error) {
+	return r.getBy(ctx, func(ctx context.Context, req fetch.Request) (*fetch.Response, error) {
+		res, err := r.askOpen(ctx, req)
+		if refusesSignature(res, err) {
+			return r.askSigned(ctx, req)
+		}
+		return res, err
+	}, uri, accept)
+}
+
+func (r *Resolver) getBy(ctx context.Context, ask func(context.Context, fetch.Request) (*fetch.Response, error), uri, accept string, more ...http.Header) (*fetch.Response, error) {
 	if err := r.mayAsk(ctx, uri); err != nil {
-		return nil, err
-	}
-	me, err := r.EnsureInstanceActor(ctx)
-	if err != nil {
 		return nil, err
 	}
 	header := http.Header{"Accept": {accept}}
 	for _, h := range more {
 		maps.Copy(header, h)
 	}
-	res, err := r.ask(ctx, me, fetch.Request{URL: uri, Header: header, Timeout: fetchTimeout, MaxBody: ap.MaxDocument})
+	res, err := ask(ctx, fetch.Request{URL: uri, Header: header, Timeout: fetchTimeout, MaxBody: ap.MaxDocument})
 	r.countFetch(accept, err)
 	if err != nil {
 		return nil, fetchError(uri, err)

@@ -33,7 +33,7 @@ func (r *Resolver) finger(ctx context.Context, h accounts.Handle) (fingered, err
 
 func (r *Resolver) fingerAt(ctx context.Context, scheme string, h accounts.Handle) (fingered, error) {
 	uri := scheme + "://" + h.Domain + "/.well-known/webfinger?resource=" + url.QueryEscape("acct:"+h.Username+"@"+h.Domain)
-	res, err := r.get(ctx, uri, "application/jrd+json, application/json")
+	res, err := r.getOpen(ctx, uri, "application/jrd+json, application/json")
 	if err != nil {
 		return fingered{}, err
 	}

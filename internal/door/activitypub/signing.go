@@ -60,6 +60,23 @@ func (r *Resolver) ask(ctx context.Context, by *accounts.Account, req fetch.Requ
 	return again, nil
 }
 
+// askSigned sends a request signed by the instance actor.
+func (r *Resolver) askSigned(ctx context.Context, req fetch.Request) (*fetch.Response, error) {
+	me, err := r.EnsureInstanceActor(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return r.ask(ctx, me, req)
+}
+
+// askOpen sends a request without a signature.
+func (r *Resolver) askOpen(ctx context.Context, req fetch.Request) (*fetch.Response, error) {
+	began := time.Now()
+	res, err := r.Fetch.Do(ctx, req)
+	explainFetch(ctx, req.URL, began, "", res, err)
+	return res, err
+}
+
 func other(kind instances.Signatures) instances.Signatures {
 	if kind == instances.RFC9421 {
 		return instances.Cavage

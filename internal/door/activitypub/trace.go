@@ -59,15 +59,19 @@ func explainFetch(ctx context.Context, uri string, began time.Time, kind instanc
 		return
 	}
 	t.unanswered = err != nil
+	how := "unsigned"
+	if kind != "" {
+		how = "signed by " + string(kind)
+	}
 	step := Step{Name: "fetch", Outcome: Fine, Took: time.Since(began).Milliseconds()}
 	switch {
 	case err != nil:
 		step.Outcome = Refused
-		step.Text = fmt.Sprintf("%s (signed by %s): %v [%s]", uri, kind, err, fetch.KindOf(err))
+		step.Text = fmt.Sprintf("%s (%s): %v [%s]", uri, how, err, fetch.KindOf(err))
 	case res.URL != uri:
 		step.Text = fmt.Sprintf("%s led to %s: %d, %s, %d bytes", uri, res.URL, res.Status, res.Header.Get("Content-Type"), len(res.Body))
 	default:
-		step.Text = fmt.Sprintf("%s (signed by %s): %d, %s, %d bytes", uri, kind, res.Status, res.Header.Get("Content-Type"), len(res.Body))
+		step.Text = fmt.Sprintf("%s (%s): %d, %s, %d bytes", uri, how, res.Status, res.Header.Get("Content-Type"), len(res.Body))
 	}
 	t.tell(step)
 }

@@ -4,6 +4,7 @@
 //
 //	id = ANY($1)      with db.Array(ids) as the argument
 //	tx.SkipLocked()   FOR UPDATE SKIP LOCKED where the engine has it
+//	tx.Among(c, list) c IN (list), by the index of c whatever the statistics say
 //
 // Times are BIGINT milliseconds (Ms, At); absent times and references are 0, not NULL. Ids are made in Go (kit/ids).
 //
@@ -85,6 +86,8 @@ type Options struct {
 	NoPreparedStatements bool
 	// Unsafe leaves durability to the operating system; for tests alone.
 	Unsafe bool
+	// OnText is told of each text of a statement when it is seen for the first time, by whoever runs it (SQLite; for tests alone).
+	OnText func(sql string)
 	// OnRetry is told of each time that the database was out of connections and was asked again (C9).
 	OnRetry func()
 }
@@ -245,6 +248,16 @@ func (t *Tx) SkipLocked() string {
 		return " FOR UPDATE SKIP LOCKED"
 	}
 	return ""
+}
+
+// Among is the condition that a row's indexed column is one of those of a short list which the statement itself finds. PostgreSQL
+// looks each up in the index, whatever it believes of the table's size: of a queue that was empty when its statistics were taken
+// it believes for a minute that reading all of it costs nothing.
+func (t *Tx) Among(column, list string) string {
+	if t.engine == Postgres {
+		return column + " = ANY(ARRAY(" + list + "))"
+	}
+	return column + " IN (" + list + ")"
 }
 
 // ForUpdate is the clause that locks the rows of a SELECT until the transaction ends.

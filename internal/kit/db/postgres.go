@@ -57,6 +57,8 @@ func openPostgres(ctx context.Context, o Options) (*postgresDB, error) {
 		rcfg.ConnConfig.RuntimeParams["default_transaction_read_only"] = "on"
 		d.readSession = true
 	}
+	steady(cfg, d.pooled)
+	steady(rcfg, rpooled)
 	d.readCfg, d.writeCfg = unnamed(rcfg, rpooled || o.NoPreparedStatements), unnamed(cfg, d.pooled || o.NoPreparedStatements)
 	if err := d.openPools(ctx, o.Pool); err != nil {
 		return nil, err
@@ -90,6 +92,16 @@ func behindPooler(ctx context.Context, cfg *pgx.ConnConfig) (bool, error) {
 		return false, err
 	}
 	return pid != c.PgConn().PID(), nil
+}
+
+// steady has each statement planned once for a connection, whatever its arguments are: every one of them finds its rows by an index, and
+// planning anew what has a list among its arguments takes longer than running it. Nothing here runs long enough for a compiler, either.
+// A pooler would refuse or share these settings of a session.
+func steady(cfg *pgxpool.Config, pooled bool) {
+	if !pooled {
+		cfg.ConnConfig.RuntimeParams["plan_cache_mode"] = "force_generic_plan"
+		cfg.ConnConfig.RuntimeParams["jit"] = "off"
+	}
 }
 
 // unnamed keeps named prepared statements off, if asked to.

@@ -76,7 +76,10 @@ var (
 )
 
 // texts remembers the translation of each statement. Statements are constants of the program, so the map is bounded by it.
-type texts struct{ m sync.Map }
+type texts struct {
+	m      sync.Map
+	onText func(sql string)
+}
 
 // reads reports whether a statement only reads. It stands in for the database's own check where a session setting cannot be
 // relied on: behind a transaction pooler.

@@ -44,6 +44,7 @@ func openSQLite(ctx context.Context, o Options) (*sqliteDB, error) {
 		durable = "OFF"
 	}
 	d := &sqliteDB{turn: make(chan struct{}, 1), seats: make(chan struct{}, sqliteReaders)}
+	d.texts.onText = o.OnText
 	d.pragmas = []string{"busy_timeout(10000)", "foreign_keys(1)", "journal_mode(WAL)", "synchronous(" + durable + ")", "cache_size(-16000)", "temp_store(MEMORY)"}
 	d.source = (&url.URL{Scheme: "file", Opaque: strings.ReplaceAll(url.PathEscape(o.URL), "%2F", "/")}).String()
 	var err error

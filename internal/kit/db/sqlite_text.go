@@ -42,6 +42,9 @@ func (t *texts) sqlite(sql string) *sqliteText {
 	if s, ok := t.m.Load(sql); ok {
 		return s.(*sqliteText)
 	}
+	if t.onText != nil {
+		t.onText(sql)
+	}
 	out := &sqliteText{long: mayBeLong.MatchString(sql)}
 	at := 0
 	for _, m := range inList.FindAllStringSubmatchIndex(sql, -1) {

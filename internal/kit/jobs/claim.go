@@ -114,16 +114,20 @@ func (c *claims) take(ctx context.Context, tx *db.Tx, q Queue, n int) error {
 const (
 	claimWaiting = `WITH due AS MATERIALIZED (SELECT id FROM jobs WHERE state = 0 AND queue = $2 AND run_at <= $3 AND run_at >= $6 AND kind = ANY($4) ORDER BY run_at, id LIMIT $5`
 	claimHeld    = `WITH due AS MATERIALIZED (SELECT id FROM jobs WHERE state = 3 AND queue = $2 AND lane = $3 AND kind = ANY($4) ORDER BY run_at, id LIMIT $5`
-	takeDue      = `) UPDATE jobs SET state = 1, worker = $1, attempt = attempt + 1
-WHERE id IN (SELECT id FROM due) AND EXISTS (SELECT 1 FROM processes WHERE id = $1)
-RETURNING id, queue, kind, args, lane, attempt, run_at`
+	takeDue      = `) UPDATE jobs SET state = 1, worker = $1, attempt = attempt + 1 WHERE `
+	ifAlive      = ` AND EXISTS (SELECT 1 FROM processes WHERE id = $1) RETURNING id, queue, kind, args, lane, attempt, run_at`
 )
+
+// claim makes such a statement of what finds the rows.
+func claim(tx *db.Tx, due string) string {
+	return due + tx.SkipLocked() + takeDue + tx.Among("id", "SELECT id FROM due") + ifAlive
+}
 
 // takeWaiting claims in one statement, and sets aside what it should not have taken, whose lanes are full. Then it looks once
 // more; what it did not find by then it finds in the next transaction.
 func (c *claims) takeWaiting(ctx context.Context, tx *db.Tx, q Queue, n int) error {
 	for looks := 0; n > 0 && looks < 2; looks++ {
-		part, err := db.All(ctx, tx, scanClaimed, claimWaiting+tx.SkipLocked()+takeDue,
+		part, err := db.All(ctx, tx, scanClaimed, claim(tx, claimWaiting),
 			c.w.Process.ID, string(q), db.Ms(c.now), db.Texts(c.w.kinds), n, c.w.heads.of(q))
 		if err != nil {
 			return err
@@ -171,7 +175,7 @@ func (c *claims) takeHeld(ctx context.Context, tx *db.Tx, q Queue, n int) error 
 			continue
 		}
 		looked++
-		part, err := db.All(ctx, tx, scanClaimed, claimHeld+tx.SkipLocked()+takeDue, c.w.Process.ID, string(q), key.lane, db.Texts(c.w.kinds), want)
+		part, err := db.All(ctx, tx, scanClaimed, claim(tx, claimHeld), c.w.Process.ID, string(q), key.lane, db.Texts(c.w.kinds), want)
 		if err != nil {
 			return err
 		}

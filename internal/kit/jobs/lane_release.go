@@ -23,7 +23,7 @@ func (j *Jobs) ReleaseLane(ctx context.Context, tx *db.Tx, lane string) (int64, 
 	n, err := tx.Exec(ctx, `UPDATE jobs SET run_at = w.due FROM (
   SELECT id, CAST($1 AS BIGINT) + CASE WHEN COUNT(*) OVER () * $2 <= $3 THEN (ROW_NUMBER() OVER (ORDER BY id) - 1) * $2
     ELSE (ROW_NUMBER() OVER (ORDER BY id) - 1) * $3 / COUNT(*) OVER () END AS due
-  FROM jobs WHERE lane = $4 AND lane <> '' AND state = 0) w
+  FROM jobs WHERE lane = $4 AND lane <> '' AND state <> 2 AND state = 0) w
 WHERE jobs.id = w.id AND jobs.state = 0 AND jobs.run_at > w.due`, j.Clock.Now().UnixMilli(), int64(releaseStep), int64(releaseSpan), lane)
 	if err != nil {
 		return 0, fmt.Errorf("releasing the jobs of %s: %w", lane, err)

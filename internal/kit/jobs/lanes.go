@@ -68,7 +68,7 @@ func (c *claims) setAside(ctx context.Context, tx *db.Tx, q Queue) error {
 		c.saw(q, due)
 		return lane, err
 	}, `WITH head AS MATERIALIZED (SELECT id FROM jobs WHERE state = 0 AND queue = $2 AND run_at <= $3 AND run_at >= $5 ORDER BY run_at, id LIMIT $4`+tx.SkipLocked()+`)
-UPDATE jobs SET state = 3 WHERE lane = ANY($1) AND id IN (SELECT id FROM head) RETURNING lane, run_at`, db.Texts(full), string(q), db.Ms(c.now), sweepAtOnce, c.w.heads.of(q))
+UPDATE jobs SET state = 3 WHERE lane = ANY($1) AND `+tx.Among("id", "SELECT id FROM head")+` RETURNING lane, run_at`, db.Texts(full), string(q), db.Ms(c.now), sweepAtOnce, c.w.heads.of(q))
 	if err != nil {
 		return err
 	}

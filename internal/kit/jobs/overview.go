@@ -188,5 +188,5 @@ func (j *Jobs) Unknown(ctx context.Context) ([]KindCount, error) {
 		err = r.Scan(&queue, &v.Kind, &v.Rows)
 		v.Queue = Queue(queue)
 		return v, err
-	}, "SELECT queue, kind, COUNT(*) FROM jobs WHERE state <> 2 AND kind <> ALL($1) GROUP BY queue, kind ORDER BY COUNT(*) DESC, queue, kind", db.Texts(names))
+	}, "SELECT /* reads all, for an admin */ queue, kind, COUNT(*) FROM jobs WHERE state <> 2 AND kind <> ALL($1) GROUP BY queue, kind ORDER BY COUNT(*) DESC, queue, kind", db.Texts(names))
 }

@@ -10,14 +10,21 @@ import (
 	"github.com/gomph/gomph/internal/testkit/dbtest"
 )
 
-// A claim costs the same however many jobs wait: it walks an index from its start, on a database that nobody analyzed too.
+// A claim costs the same however many jobs wait: it walks an index from its start, and finds what it takes by the key, even where the
+// statistics were taken when the queue was empty.
 func TestClaimsWalkAnIndex(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		const fill = `WITH RECURSIVE n(i) AS (SELECT CAST($1 AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i < $2)
 INSERT INTO jobs (id, queue, kind, args, lane, state, run_at, created_at) SELECT i, 'push', 'tick', '{}', 'h', CASE WHEN i % 2 = 0 THEN 0 ELSE 3 END, i, i FROM n`
-		if err := d.Write(ctx, func(tx *db.Tx) error { _, err := tx.Exec(ctx, fill, 1, 20_000); return err }); err != nil {
+		if err := d.Write(ctx, func(tx *db.Tx) error {
+			_, err := tx.Exec(ctx, "ANALYZE")
+			if err == nil {
+				_, err = tx.Exec(ctx, fill, 1, 20_000)
+			}
+			return err
+		}); err != nil {
 			t.Fatal(err)
 		}
 		explain, walks := "EXPLAIN QUERY PLAN ", "USING "
@@ -30,26 +37,33 @@ INSERT INTO jobs (id, queue, kind, args, lane, state, run_at, created_at) SELECT
 			statement string
 			args      []any
 		}{
-			"waiting": {"jobs_waiting", claimWaiting + "{lock}" + takeDue, []any{int64(1), "push", now, kinds, 64, int64(0)}},
-			"held":    {"jobs_held", claimHeld + "{lock}" + takeDue, []any{int64(1), "push", "h", kinds, 64}},
+			"waiting": {"jobs_waiting", claimWaiting, []any{int64(1), "push", now, kinds, 64, int64(0)}},
+			"held":    {"jobs_held", claimHeld, []any{int64(1), "push", "h", kinds, 64}},
 			"lanes":   {"jobs_held", heldLanes, []any{"push", 64}},
 			"ready":   {"jobs_waiting", readyQueues, []any{now, 0, 0, 0, 0, 0, 0}},
 			"keys":    {"jobs_keys", "SELECT 1 FROM jobs WHERE unique_until > 0 AND state <> 2 AND unique_until <= $1", []any{now}},
 		} {
 			var plan []string
 			err := d.Write(ctx, func(tx *db.Tx) (err error) {
+				statement := c.statement
+				if name == "waiting" || name == "held" {
+					statement = claim(tx, statement)
+				}
 				plan, err = db.All(ctx, tx, func(r db.Row) (line string, err error) {
 					if d.Engine() == db.Postgres {
 						return line, r.Scan(&line)
 					}
 					var id, parent, unused int64
 					return line, r.Scan(&id, &parent, &unused, &line)
-				}, explain+strings.Replace(c.statement, "{lock}", tx.SkipLocked(), 1), c.args...)
+				}, explain+statement, c.args...)
 				return err
 			})
 			text := strings.Join(plan, "\n")
 			if err != nil || !strings.Contains(text, walks) || !strings.Contains(text, c.index) || strings.Contains(text, "Seq Scan on jobs") || strings.Contains(text, "SCAN jobs\n") {
 				t.Errorf("%s: %v\n%s", name, err, text)
+			}
+			if (name == "waiting" || name == "held") && d.Engine() == db.Postgres && !strings.Contains(text, "(id = ANY (") {
+				t.Errorf("%s does not look each job up:\n%s", name, text)
 			}
 			if name == "waiting" && strings.Contains(text, "Sort") || strings.Contains(text, "TEMP B-TREE") {
 				t.Errorf("%s sorts what waits:\n%s", name, text)

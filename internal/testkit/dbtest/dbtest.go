@@ -97,11 +97,15 @@ func PostgresURL(t testing.TB) string {
 // Open opens a database until the test ends.
 func Open(t testing.TB, url string) *db.DB {
 	t.Helper()
-	d, err := db.Open(context.Background(), db.Options{URL: url, Pool: 6, Unsafe: true})
+	p := &plans{}
+	d, err := db.Open(context.Background(), db.Options{URL: url, Pool: 6, Unsafe: true, OnText: p.saw})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(d.Close)
+	t.Cleanup(func() {
+		p.check(t, d)
+		d.Close()
+	})
 	return d
 }
 
