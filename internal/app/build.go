@@ -150,7 +150,7 @@ func (a *App) buildPosts(resolver statuses.Resolver) {
 	a.Statuses = statuses.New(statuses.Deps{
 		DB: a.DB, Jobs: a.Jobs, IDs: a.IDs, Clock: a.Clock, Site: a.Site, Accounts: a.Accounts, Relations: a.Relations, Media: a.Media, Resolver: resolver,
 	})
-	a.Links = links.New(links.Deps{DB: a.DB, IDs: a.IDs, Clock: a.Clock, Site: a.Site, Instances: a.Instances, Accounts: a.Accounts, Statuses: a.Statuses, Fetch: a.fetch, Resolver: resolver})
+	a.Links = links.New(links.Deps{DB: a.DB, IDs: a.IDs, Clock: a.Clock, Site: a.Site, Instances: a.Instances, Accounts: a.Accounts, Statuses: a.Statuses, Fetch: a.fetch, Resolver: resolver, Metrics: a.Metrics})
 	a.Collections = collections.New(collections.Deps{DB: a.DB, Jobs: a.Jobs, IDs: a.IDs, Clock: a.Clock, Site: a.Site, Accounts: a.Accounts, Relations: a.Relations})
 	a.Announcements = announcements.New(announcements.Deps{DB: a.DB, Jobs: a.Jobs, IDs: a.IDs, Clock: a.Clock, Media: a.Media, Bus: a.Bus})
 	a.Search = search.New(search.Deps{DB: a.DB, IDs: a.IDs, Clock: a.Clock, Accounts: a.Accounts})

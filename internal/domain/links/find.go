@@ -60,7 +60,10 @@ func normal(address string) string {
 	if u.Path == "" {
 		u.Path = "/"
 	}
-	return u.String()
+	if key := u.String(); len(key) <= weburl.MaxLen { // escaped it may be longer, which no index takes
+		return key
+	}
+	return ""
 }
 
 // lookup is what is known of an address.

@@ -21,6 +21,7 @@ import (
 	"github.com/gomph/gomph/internal/kit/fetch"
 	"github.com/gomph/gomph/internal/kit/fetch/weburl"
 	"github.com/gomph/gomph/internal/kit/ids"
+	"github.com/gomph/gomph/internal/kit/metric"
 	"github.com/gomph/gomph/internal/kit/picture"
 	"github.com/gomph/gomph/internal/kit/preview"
 )
@@ -37,16 +38,21 @@ type Deps struct {
 	// Fetch asks for pages; Resolver finds their authors on the network. Both may be nil for a process that only reads.
 	Fetch    *fetch.Client
 	Resolver statuses.Resolver
+	Metrics  *metric.Registry
 }
 
 // Service finds out and reads previews.
 type Service struct {
 	Deps
 	studio *picture.Studio
+	looked *metric.Counter
 }
 
 // New makes the service.
-func New(d Deps) *Service { return &Service{d, picture.NewStudio()} }
+func New(d Deps) *Service {
+	looked := d.Metrics.Counter("previews_total", "Pages that were asked for to preview links, by what came of it: found, none, blocked, or the kind of failure.", "outcome")
+	return &Service{d, picture.NewStudio(), looked}
+}
 
 // Card is the preview of a page.
 type Card struct {

@@ -362,6 +362,14 @@ func TestHostilePages(t *testing.T) {
 	if c := show("/empty", "<p>nothing"); c != nil {
 		t.Errorf("of nothing %+v", c)
 	}
+	// What is longer than an index takes, once it is escaped, is not looked at.
+	long := "/" + strings.Repeat("ä", 700)
+	if c := show(long, "<title>t</title>"); c != nil {
+		t.Errorf("of a long address %+v", c)
+	}
+	if n, err := db.Value[int](s.Ctx(), s.DB, "SELECT MAX(LENGTH(url)) FROM preview_card_lookups"); err != nil || n > 2048 {
+		t.Errorf("an address of %d bytes is kept, %v", n, err)
+	}
 	// Whoever a page names wrote it if they say so themselves.
 	ann := s.Account("ann")
 	page := `<title>t</title><meta name="fediverse:creator" content="@ann@local.example">`

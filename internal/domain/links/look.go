@@ -37,11 +37,15 @@ func (s *Service) look(ctx context.Context, address string) (c *Card, keep time.
 	if err != nil {
 		return nil, 0, err
 	}
+	outcome := "none"
+	defer func() { s.looked.Inc(outcome) }()
 	if rules.Of(weburl.Host(address)).Severity == instances.Suspend {
+		outcome = "blocked"
 		return nil, noneFor, nil
 	}
 	page, err := s.page(ctx, s.secure(address))
 	if err != nil {
+		outcome = string(fetch.KindOf(err))
 		if keep = noneFor; fetch.IsTemporary(err) {
 			keep = failedFor
 		}
@@ -56,6 +60,7 @@ func (s *Service) look(ctx context.Context, address string) (c *Card, keep time.
 	if page.Empty() {
 		return nil, noneFor, nil
 	}
+	outcome = "found"
 	c = &Card{Page: *page}
 	if c.Image = s.secure(c.Image); rules.Of(weburl.Host(c.Image)).RejectMedia {
 		c.Image = ""

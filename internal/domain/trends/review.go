@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/errs"
@@ -20,8 +21,28 @@ const (
 // decider is who decides on things of a kind where nothing was decided on themselves.
 var decider = map[Kind]Kind{Link: Publisher, Status: Author}
 
-// publisher is the domain that publishes a page.
+// publisher is the host that publishes a page.
 func publisher(url string) string { return weburl.Host(url) }
+
+// deciding are the subjects whose word counts for what somebody wrote or published, the nearest first: of a host also the domains above it.
+func deciding(by string) []string {
+	var out []string
+	for by != "" {
+		out = append(out, by)
+		_, by, _ = strings.Cut(by, ".")
+	}
+	return out
+}
+
+// decided is the nearest decision on one of some subjects.
+func decided(reviews map[string]bool, subjects []string) (trendable, found bool) {
+	for _, s := range subjects {
+		if trendable, found = reviews[s]; found {
+			return trendable, true
+		}
+	}
+	return false, false
+}
 
 // allowed tells which of some trends may be shown.
 func (s *Service) allowed(ctx context.Context, q db.Q, kind Kind, list []trend) (map[int64]bool, error) {
@@ -32,9 +53,7 @@ func (s *Service) allowed(ctx context.Context, q db.Q, kind Kind, list []trend) 
 	var own, others []string
 	for _, t := range list {
 		own = append(own, strconv.FormatInt(t.id, 10))
-		if t.by != "" {
-			others = append(others, t.by)
-		}
+		others = append(others, deciding(t.by)...)
 	}
 	reviews, err := s.reviews(ctx, q, kind, own)
 	if err != nil {
@@ -46,11 +65,11 @@ func (s *Service) allowed(ctx context.Context, q db.Q, kind Kind, list []trend) 
 	}
 	out := make(map[int64]bool, len(list))
 	for n, t := range list {
-		ok, decided := reviews[own[n]]
-		if !decided {
-			ok, decided = byOthers[t.by]
+		ok, found := reviews[own[n]]
+		if !found {
+			ok, found = decided(byOthers, deciding(t.by))
 		}
-		out[t.id] = ok || !decided && i.TrendableByDefault
+		out[t.id] = ok || !found && i.TrendableByDefault
 	}
 	return out, nil
 }
@@ -158,7 +177,7 @@ func (s *Service) Items(ctx context.Context, q db.Q, kind Kind) ([]Item, error) 
 	}
 	var own, others []string
 	for _, i := range list {
-		own, others = append(own, strconv.FormatInt(i.ID, 10)), append(others, i.by)
+		own, others = append(own, strconv.FormatInt(i.ID, 10)), append(others, deciding(i.by)...)
 	}
 	reviews, err := s.reviews(ctx, q, kind, own)
 	if err != nil {
@@ -170,8 +189,8 @@ func (s *Service) Items(ctx context.Context, q db.Q, kind Kind) ([]Item, error) 
 	}
 	for n := range list {
 		_, direct := reviews[own[n]]
-		_, indirect := byOthers[list[n].by]
-		list[n].Reviewed = direct || indirect && list[n].by != ""
+		_, indirect := decided(byOthers, deciding(list[n].by))
+		list[n].Reviewed = direct || indirect
 	}
 	return list, nil
 }

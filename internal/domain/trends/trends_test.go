@@ -325,6 +325,10 @@ func TestLinks(t *testing.T) {
 		}
 		s.must(s.Review(s.Ctx(), trends.Publisher, strings.TrimPrefix(site, "http://"), true))
 		s.want(trends.Link, site+"/news!")
+		// The nearest decision counts: that on the host, not that on a domain above.
+		_, above, _ := strings.Cut(strings.TrimPrefix(site, "http://"), ".")
+		s.must(s.Review(s.Ctx(), trends.Publisher, above, false))
+		s.want(trends.Link, site+"/news!")
 		cards, err := s.Service.Links(s.Ctx(), s.DB, trends.Wanted{Limit: 10})
 		if err != nil || len(cards) != 1 || cards[0].Title != "/news" {
 			t.Errorf("shown are %+v, %v", cards, err)
