@@ -236,8 +236,8 @@ const (
 func (s *Service) forget(ctx context.Context) error {
 	now := s.Clock.Now()
 	for sql, before := range map[string]int64{
-		"DELETE FROM trend_days WHERE day < $1 AND (kind, object_id, day) IN (SELECT t.kind, t.object_id, t.day FROM trend_days t WHERE t.day < $1 ORDER BY t.day LIMIT $2)": dayOf(now) - Days,
-		"DELETE /* reads all, which are those of some days */ FROM trend_peaks WHERE at < $1 AND (kind, object_id) IN (SELECT t.kind, t.object_id FROM trend_peaks t WHERE t.at < $1 LIMIT $2)":                            db.Ms(now.Add(-peakFor)),
+		"DELETE FROM trend_days WHERE day < $1 AND (kind, object_id, day) IN (SELECT t.kind, t.object_id, t.day FROM trend_days t WHERE t.day < $1 ORDER BY t.day LIMIT $2)":                    dayOf(now) - Days,
+		"DELETE /* reads all, which are those of some days */ FROM trend_peaks WHERE at < $1 AND (kind, object_id) IN (SELECT t.kind, t.object_id FROM trend_peaks t WHERE t.at < $1 LIMIT $2)": db.Ms(now.Add(-peakFor)),
 	} {
 		for range forgetRounds {
 			var n int64
