@@ -7,6 +7,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/announcements"
+	"github.com/gomph/gomph/internal/domain/archive"
 	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/feeds"
 	"github.com/gomph/gomph/internal/domain/filters"
@@ -52,6 +53,7 @@ type App struct {
 	Statuses      *statuses.Service
 	Links         *links.Service
 	Collections   *collections.Service
+	Archive       *archive.Service
 	Filters       *filters.Service
 	Moderation    *moderation.Service
 	Feeds         *feeds.Service

@@ -1,10 +1,13 @@
 package app
 
 import (
+	"archive/zip"
 	"context"
 	"crypto/ecdh"
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -16,6 +19,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/announcements"
+	"github.com/gomph/gomph/internal/domain/archive"
 	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/instances"
 	"github.com/gomph/gomph/internal/domain/moderation"
@@ -318,6 +322,7 @@ func everything(here, there *server) {
 	both()
 	letters(here)
 	recommend(here, there, ann, bob, eve)
+	along(here, ann, bob)
 	_, err = here.Statuses.Schedule(ctx, bob, statuses.Draft{Text: "later #tag"}, time.Now().Add(time.Hour))
 	here.must(err)
 	both()
@@ -379,9 +384,41 @@ func recommend(here, there *server, by, near, far *accounts.Account) {
 	quiet(here, there)
 }
 
+// along lets somebody bring a list and ask for an archive.
+func along(s *server, who, whom *accounts.Account) {
+	ctx := s.t.Context()
+	i, err := s.Archive.Upload(ctx, who.ID, archive.Following, false, "follows.csv", strings.NewReader(whom.Username+"\n"))
+	s.must(err)
+	s.must(s.Archive.Confirm(ctx, who.ID, i.ID))
+	s.must(s.Archive.WantBackup(ctx, who.ID))
+	quiet(s)
+	list, err := s.Archive.Backups(ctx, s.DB, who.ID)
+	s.must(err)
+	f, err := s.files.Open(ctx, list[0].File)
+	s.must(err)
+	defer f.Close()
+	z, err := zip.NewReader(f.ReadSeekCloser.(io.ReaderAt), f.Size)
+	s.must(err)
+	for _, name := range []string{"actor.json", "outbox.json", "likes.json", "bookmarks.json"} {
+		part, err := z.Open(name)
+		s.must(err)
+		var doc map[string]any
+		if err := json.NewDecoder(part).Decode(&doc); err != nil || doc["privateKeyPem"] != nil {
+			s.t.Errorf("%s: %v", name, err)
+		}
+		if name == "outbox.json" && len(doc["orderedItems"].([]any)) == 0 {
+			s.t.Error("nothing is in the outbox")
+		}
+	}
+}
+
 func letters(s *server) {
 	ctx := s.t.Context()
 	u, err := s.Access.SignUp(ctx, access.NewUser{Username: "new", Email: "new@example.org", Password: "a long password", Agreement: true, Locale: "en"})
+	s.must(err)
+	invite, err := s.Access.Invite(ctx, u.ID, 0, 0, true)
+	s.must(err)
+	_, err = s.Access.SignUp(ctx, access.NewUser{Username: "guest", Email: "guest@example.org", Password: "a long password", Agreement: true, Invite: invite.Code})
 	s.must(err)
 	s.must(s.Access.RequestReset(ctx, "bob@example.org"))
 	s.must(s.Access.ChangeEmail(ctx, u.ID, "a long password", "newer@example.org"))

@@ -12,6 +12,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/announcements"
+	"github.com/gomph/gomph/internal/domain/archive"
 	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/feeds"
 	"github.com/gomph/gomph/internal/domain/filters"
@@ -155,6 +156,7 @@ func (a *App) buildPosts(resolver statuses.Resolver) {
 	a.Announcements = announcements.New(announcements.Deps{DB: a.DB, Jobs: a.Jobs, IDs: a.IDs, Clock: a.Clock, Media: a.Media, Bus: a.Bus})
 	a.Search = search.New(search.Deps{DB: a.DB, IDs: a.IDs, Clock: a.Clock, Accounts: a.Accounts})
 	a.Trends = trends.New(trends.Deps{DB: a.DB, Clock: a.Clock, Settings: a.Settings})
+	a.Archive = archive.New(archive.Deps{DB: a.DB, Jobs: a.Jobs, IDs: a.IDs, Clock: a.Clock, Site: a.Site, Accounts: a.Accounts, Relations: a.Relations, Statuses: a.Statuses, Finder: finder{a}, Log: a.Log})
 	a.Moderation = moderation.New(moderation.Deps{DB: a.DB, Jobs: a.Jobs, IDs: a.IDs, Clock: a.Clock, Accounts: a.Accounts, Statuses: a.Statuses})
 	a.Filters = filters.New(filters.Deps{DB: a.DB, IDs: a.IDs, Clock: a.Clock, Statuses: a.Statuses, Bus: a.Bus})
 	a.Notifications = notifications.New(notifications.Deps{

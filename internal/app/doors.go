@@ -85,7 +85,7 @@ func (a *App) buildDoors() error {
 	}
 	d.site, err = site.New(site.Deps{
 		DB: a.DB, Clock: a.Clock, Site: a.Site, Settings: a.Settings, Instances: a.Instances, Accounts: a.Accounts, Access: a.Access, Relations: a.Relations,
-		Statuses: a.Statuses, Collections: a.Collections, Links: a.Links, Resolver: a.Federation, Finder: a.Federation, Log: a.Log, Limiter: d.api.Limiter, ClientAddr: addr, Asset: d.render.Asset,
+		Statuses: a.Statuses, Collections: a.Collections, Archive: a.Archive, Files: files, Links: a.Links, Resolver: a.Federation, Finder: a.Federation, Log: a.Log, Limiter: d.api.Limiter, ClientAddr: addr, Asset: d.render.Asset,
 		Dist: web.Dist(), Version: config.Version,
 	})
 	if err != nil {
@@ -149,6 +149,7 @@ func (a *App) serveHTTP(ctx context.Context, p Plan) error {
 	if p.has("web") {
 		a.Federation.Mount(r)
 		a.doors.rest.MountFiles(r)
+		a.doors.rest.MountWeb(r, a.doors.site, a.Log)
 		api.Mount(r, a.routes(), a.doors.api)
 		a.doors.oauth.Mount(r)
 		a.doors.site.Mount(r)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/archive"
 	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/feeds"
 	"github.com/gomph/gomph/internal/domain/moderation"
@@ -34,6 +35,10 @@ var (
 	walks = jobs.Policy{Queue: jobs.Pull, Attempts: 3, Deadline: 2 * time.Minute, Statements: 1500}
 	// outboxes store a page of posts, with all that they mention.
 	outboxes = jobs.Policy{Queue: jobs.Pull, Attempts: 3, Deadline: 2 * time.Minute, Statements: 1500}
+	// imports take twenty lines at a time, each of which may ask another server.
+	imports = jobs.Policy{Queue: jobs.Pull, Attempts: 10, Deadline: 5 * time.Minute, Statements: 2000}
+	// archives read all that somebody wrote.
+	archives = jobs.Policy{Queue: jobs.Pull, Attempts: 4, Deadline: time.Hour, Statements: 100_000}
 	// syncs may end hundreds of follows that another server does not have.
 	syncs = jobs.Policy{Queue: jobs.Pull, Attempts: 3, Deadline: 5 * time.Minute, Statements: 5000}
 	// performs are what other servers send; a note with all that it mentions is the most.
@@ -73,6 +78,7 @@ func (a *App) onPeople() {
 	j, mail := a.Jobs, a.doors.mailer
 	jobs.On(j, "mailer.welcome", mails, mail.Welcome)
 	jobs.On(j, "notifications.signed_up", onDefault, func(ctx context.Context, e access.SignedUp) error { return a.Notifications.SignedUp(ctx, e.AccountID) })
+	jobs.On(j, "relations.follow_inviter", onDefault, a.followInviter)
 	jobs.On(j, "mailer.confirm_again", mails, mail.ConfirmAgain, jobs.Unique(func(e access.ConfirmationWanted) string { return e.Email }))
 	jobs.On(j, "mailer.new_address", mails, mail.NewAddress)
 	jobs.On(j, "mailer.address_changed", mails, mail.AddressChanged)
@@ -224,6 +230,10 @@ func (a *App) onCommands() {
 	jobs.On(j, "activitypub.sync_followers", syncs, fed.SyncFollowers, jobs.Unique(activitypub.FollowersDiffer.Key), jobs.Lane(activitypub.FollowersDiffer.Host))
 	jobs.On(j, "activitypub.move_followers", pulls, fed.MoveFollowers)
 	jobs.On(j, "activitypub.purge_status", afterwards, fed.PurgeStatus)
+	jobs.On(j, "archive.import", imports, a.Archive.Run, jobs.Unique(archive.Confirmed.Key))
+	jobs.On(j, "archive.write", archives, a.writeBackup, jobs.Unique(archive.BackupWanted.Key))
+	jobs.On(j, "mailer.archive_ready", mails, a.doors.mailer.ArchiveReady)
+	jobs.On(j, "archive.forget", recurring, func(ctx context.Context, _ archive.ForgetDue) error { return a.Archive.Forget(ctx, a.files) })
 	jobs.On(j, "media.sweep", recurring, func(ctx context.Context, _ SweepMediaDue) error { return a.Media.Sweep(ctx, a.files) })
 	jobs.On(j, "access.clean_up", recurring, a.Access.CleanUp)
 	jobs.On(j, "access.limit_unattended", recurring, a.Access.LimitUnattended)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/announcements"
+	"github.com/gomph/gomph/internal/domain/archive"
 	"github.com/gomph/gomph/internal/domain/links"
 	"github.com/gomph/gomph/internal/domain/search"
 	"github.com/gomph/gomph/internal/domain/statuses"
@@ -43,6 +44,7 @@ var schedule = []jobs.Recurring{
 	{Name: "access.limit_unattended", Every: time.Hour, Event: access.UnattendedDue{}},
 	{Name: "activitypub.catch_up", Every: 5 * time.Minute, Event: activitypub.CatchUpDue{}},
 	{Name: "announcements.due", Every: time.Minute, Event: announcements.DueDue{}},
+	{Name: "archive.forget", Every: time.Hour, Event: archive.ForgetDue{}},
 	{Name: "jobs.forget", Every: time.Hour, Event: jobs.ForgetDue{}},
 	{Name: "links.forget", Every: 24 * time.Hour, Event: links.ForgetDue{}},
 	{Name: "media.sweep", Every: time.Hour, Event: SweepMediaDue{}},

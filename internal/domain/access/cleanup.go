@@ -39,6 +39,7 @@ func (s *Service) CleanUp(ctx context.Context, _ CleanUpDue) error {
 		sql    string
 		before int64
 	}{
+		{"UPDATE /* reads all, daily */ oauth_access_tokens SET revoked_at = CAST($1 AS BIGINT) + 1 WHERE id IN (SELECT access_token_id FROM sessions WHERE used_at < $1 AND access_token_id <> 0 LIMIT $2) AND revoked_at = 0", before(SessionLife)},
 		{"DELETE /* reads all, daily */ FROM sessions WHERE id IN (SELECT id FROM sessions WHERE used_at < $1 LIMIT $2)", before(SessionLife)},
 		{"DELETE /* reads all, daily */ FROM oauth_access_grants WHERE id IN (SELECT id FROM oauth_access_grants WHERE expires_at < $1 LIMIT $2)", before(keepGrants)},
 		{"DELETE /* reads all, daily */ FROM oauth_access_tokens WHERE id IN (SELECT id FROM oauth_access_tokens WHERE revoked_at > 0 AND revoked_at < $1 LIMIT $2)", before(keepRevoked)},

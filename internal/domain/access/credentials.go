@@ -195,7 +195,7 @@ func (s *Service) setPassword(ctx context.Context, tx *db.Tx, id UserID, hash st
 // endAll ends a person's sessions but one, tokens, and codes that could become tokens.
 func (s *Service) endAll(ctx context.Context, tx *db.Tx, id UserID, keep SessionID) error {
 	now := db.Ms(s.Clock.Now())
-	if _, err := tx.Exec(ctx, "DELETE FROM sessions WHERE user_id = $1 AND id <> $2", id, keep); err != nil {
+	if _, err := s.dropSessions(ctx, tx, "user_id = $1 AND id <> $2", id, keep); err != nil {
 		return err
 	}
 	if _, err := tx.Exec(ctx, "UPDATE oauth_access_tokens SET revoked_at = $1 WHERE user_id = $2 AND revoked_at = 0", now, id); err != nil {

@@ -99,7 +99,7 @@ func (s *Service) Disable(ctx context.Context, id UserID, on bool) error {
 		if !on {
 			return nil
 		}
-		_, err := tx.Exec(ctx, "DELETE FROM sessions WHERE user_id = $1", id)
+		_, err := s.dropSessions(ctx, tx, "user_id = $1", id)
 		return err
 	})
 	if err != nil {

@@ -53,7 +53,7 @@ const sessionColumns = "id, user_id, user_agent, ip, created_at, used_at"
 // beginSession makes a session with a secret that nobody has seen before, and ends the one that the browser had.
 func (s *Service) beginSession(ctx context.Context, tx *db.Tx, id UserID, b Browser) (string, error) {
 	if b.Old != "" && len(b.Old) <= maxSecret {
-		if _, err := tx.Exec(ctx, "DELETE FROM sessions WHERE secret_hash = $1", hashSecret(b.Old)); err != nil {
+		if _, err := s.dropSessions(ctx, tx, "secret_hash = $1", hashSecret(b.Old)); err != nil {
 			return "", err
 		}
 	}
@@ -67,7 +67,7 @@ func (s *Service) beginSession(ctx context.Context, tx *db.Tx, id UserID, b Brow
 		s.IDs.Next(), id, hash, text.Truncate(b.Agent, maxAgent), ip, now); err != nil {
 		return "", err
 	}
-	_, err := tx.Exec(ctx, `DELETE FROM sessions WHERE user_id = $1 AND id NOT IN (SELECT id FROM sessions WHERE user_id = $1 ORDER BY used_at DESC, id DESC LIMIT $2)`, id, maxSessions)
+	_, err := s.dropSessions(ctx, tx, "user_id = $1 AND id NOT IN (SELECT id FROM sessions WHERE user_id = $1 ORDER BY used_at DESC, id DESC LIMIT $2)", id, maxSessions)
 	return secret, err
 }
 
@@ -112,7 +112,8 @@ func (s *Service) Sessions(ctx context.Context, q db.Q, id UserID) ([]Session, e
 // EndSession signs one of a person's browsers out.
 func (s *Service) EndSession(ctx context.Context, id UserID, session SessionID) error {
 	return s.DB.Write(ctx, func(tx *db.Tx) error {
-		return only(tx.Exec(ctx, "DELETE FROM sessions WHERE user_id = $1 AND id = $2", id, session))
+		n, err := s.dropSessions(ctx, tx, "user_id = $1 AND id = $2", id, session)
+		return only(int64(n), err)
 	})
 }
 
@@ -122,7 +123,7 @@ func (s *Service) SignOut(ctx context.Context, secret string) error {
 		return nil
 	}
 	return s.DB.Write(ctx, func(tx *db.Tx) error {
-		_, err := tx.Exec(ctx, "DELETE FROM sessions WHERE secret_hash = $1", hashSecret(secret))
+		_, err := s.dropSessions(ctx, tx, "secret_hash = $1", hashSecret(secret))
 		return err
 	})
 }

@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"regexp"
@@ -36,6 +37,8 @@ type NewUser struct {
 	AppID  AppID
 	// DateOfBirth is needed where there is a least age; it is looked at and not kept.
 	DateOfBirth time.Time
+	// Invite is the code of an invitation, or empty.
+	Invite string
 }
 
 // NewByAdmin is an account that the server's admin makes.
@@ -133,8 +136,15 @@ func (s *Service) SignUp(ctx context.Context, n NewUser) (*User, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !instance.Open() {
+	invite, err := s.invited(ctx, n.Invite)
+	if err != nil {
+		return nil, err
+	}
+	if !instance.Open() && invite == nil {
 		return nil, errs.Forbidden()
+	}
+	if invite != nil {
+		instance.RequireReason = false // somebody here vouches
 	}
 	var c causes
 	address := s.checkLogin(&c, n.Username, n.Email, n.Password, false)
@@ -150,12 +160,25 @@ func (s *Service) SignUp(ctx context.Context, n NewUser) (*User, error) {
 		ip = n.IP.Unmap().WithZone("").String()
 	}
 	return s.create(ctx, n.Username, address, n.Password, User{Role: Member, Locale: knownLocale(n.Locale), TimeZone: knownZone(n.TimeZone), SignUpReason: strings.TrimSpace(n.Reason),
-		SignUpIP: ip, CreatedByAppID: n.AppID}, s.AutoConfirm, func(i settings.Instance) (bool, error) {
-		if !i.Open() {
+		SignUpIP: ip, CreatedByAppID: n.AppID}, s.AutoConfirm, invite, func(i settings.Instance) (bool, error) {
+		if !i.Open() && invite == nil {
 			return false, errs.Forbidden()
 		}
-		return !i.Approval(), nil
+		return !i.Approval() || invite != nil, nil
 	})
+}
+
+// invited is the invitation of a code, nil for none. A code that is of no use counts as none, as in Mastodon: where everybody may sign up it is
+// not needed.
+func (s *Service) invited(ctx context.Context, code string) (*Invite, error) {
+	if code == "" {
+		return nil, nil
+	}
+	i, err := s.InviteByCode(ctx, s.DB, code)
+	if errs.IsNotFound(err) || errors.Is(err, ErrInvite) {
+		return nil, nil
+	}
+	return i, err
 }
 
 // CreateByAdmin makes an account that is approved at once.
@@ -175,7 +198,7 @@ func (s *Service) CreateByAdmin(ctx context.Context, n NewByAdmin) (*User, error
 	if err := c.err(); err != nil {
 		return nil, err
 	}
-	return s.create(ctx, n.Username, address, n.Password, User{Role: n.Role}, n.Confirmed || s.AutoConfirm, func(settings.Instance) (bool, error) { return true, nil })
+	return s.create(ctx, n.Username, address, n.Password, User{Role: n.Role}, n.Confirmed || s.AutoConfirm, nil, func(settings.Instance) (bool, error) { return true, nil })
 }
 
 func (s *Service) checkLogin(c *causes, username, address, password string, byAdmin bool) email {
@@ -230,7 +253,7 @@ func (s *Service) checkTaken(ctx context.Context, c *causes, username string, ad
 
 // create makes account and login in one transaction. The slow parts, keys and hash, come before it. approve decides with the
 // settings as the transaction sees them, so that a door that was closed meanwhile is closed (SES-10).
-func (s *Service) create(ctx context.Context, username string, address email, password string, u User, confirmed bool, approve func(settings.Instance) (bool, error)) (*User, error) {
+func (s *Service) create(ctx context.Context, username string, address email, password string, u User, confirmed bool, invite *Invite, approve func(settings.Instance) (bool, error)) (*User, error) {
 	hash, err := s.hasher.hash(ctx, password)
 	if err != nil {
 		return nil, err
@@ -269,6 +292,14 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $13, $13) O
 			var c causes
 			c.put("email", "ERR_TAKEN", "has already been taken")
 			return c.err()
+		}
+		if err := s.useInvite(ctx, tx, invite, account.ID); err != nil {
+			return err
+		}
+		if invite != nil {
+			if err := tx.Do(ctx, "noting an invitation", "UPDATE users SET invite_id = $1 WHERE id = $2", invite.ID, id); err != nil {
+				return err
+			}
 		}
 		if made, err = s.ByID(ctx, tx, id); err != nil {
 			return err

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/archive"
 	"github.com/gomph/gomph/internal/domain/settings"
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/errs"
@@ -160,6 +161,19 @@ func (m *Mailer) PasswordChanged(ctx context.Context, e access.PasswordChanged) 
 		"the password of your account on " + m.Site.LocalDomain + " was changed, and all apps and other browsers were signed out.",
 		"If it was not you, choose a new one now:",
 		m.Site.URL("/auth/password/new"),
+	}})
+}
+
+// ArchiveReady tells a person that the archive they asked for can be fetched. Its address asks them to sign in.
+func (m *Mailer) ArchiveReady(ctx context.Context, e archive.BackupReady) error {
+	u, err := m.Access.ByAccount(ctx, m.DB, e.AccountID)
+	if err != nil {
+		return ignoreGone(err)
+	}
+	return m.send(ctx, u, letter{subject: "Your archive of %s is ready", paragraphs: []string{
+		"the archive of all that you wrote on " + m.Site.LocalDomain + " is there. Fetch it within seven days:",
+		m.Site.URL("/settings/export"),
+		"If it was not you who asked for it, change your password now: " + m.Site.URL("/auth/edit"),
 	}})
 }
 

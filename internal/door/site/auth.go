@@ -153,13 +153,13 @@ func (s *Server) signUp(ctx context.Context, v *visit) error {
 		return s.signedUpPage(ctx, v, view.SignedUp{Email: f.Get("email")})
 	}
 	u, err := s.Access.SignUp(ctx, access.NewUser{Username: strings.TrimSpace(f.Get("username")), Email: f.Get("email"), Password: f.Get("password"), Agreement: f.Get("agreement") != "",
-		Reason: f.Get("reason"), Locale: firstTag(v.r.Header.Get("Accept-Language")), IP: s.ClientAddr(v.r)})
+		Reason: f.Get("reason"), Invite: f.Get("invite_code"), Locale: firstTag(v.r.Header.Get("Accept-Language")), IP: s.ClientAddr(v.r)})
 	if err != nil {
 		form, err := refused(err)
 		if err != nil {
 			return err
 		}
-		return s.signUpPage(ctx, v, http.StatusUnprocessableEntity, view.SignUp{Form: form, Username: f.Get("username"), Email: f.Get("email"), Reason: f.Get("reason"), Next: next})
+		return s.signUpPage(ctx, v, http.StatusUnprocessableEntity, view.SignUp{Form: form, Invite: s.knownInvite(ctx, f.Get("invite_code")), Username: f.Get("username"), Email: f.Get("email"), Reason: f.Get("reason"), Next: next})
 	}
 	if u.Functional() {
 		if _, err := s.begin(ctx, v, u.Email, f.Get("password")); err != nil {

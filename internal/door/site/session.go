@@ -121,6 +121,7 @@ var notices = map[string]string{
 	"app":       "The app can no longer use your account.",
 	"profile":   "Your profile was saved.",
 	"cleanup":   "Saved. What is old by that is deleted in the next hours and days.",
+	"archive":   "Your archive is being written. A mail tells you when it is there.",
 	"out":       "You are signed out.",
 	"again":     "If the address waits for confirmation, a new mail is on its way.",
 	"approved":  "They are in, and were told so by mail.",

@@ -16,6 +16,7 @@ import (
 
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/archive"
 	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/instances"
 	"github.com/gomph/gomph/internal/domain/links"
@@ -23,6 +24,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/settings"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/door/site/view"
+	"github.com/gomph/gomph/internal/kit/blob"
 	"github.com/gomph/gomph/internal/kit/clock"
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/limit"
@@ -46,6 +48,9 @@ type Deps struct {
 	Statuses    *statuses.Service
 	Links       *links.Service
 	Collections *collections.Service
+	Archive     *archive.Service
+	// Files has the archives that people asked for.
+	Files blob.Store
 	// Resolver finds accounts by handle, Finder by id, elsewhere too; nil finds those known here.
 	Resolver statuses.Resolver
 	Finder   Finder
@@ -159,6 +164,10 @@ func (s *Server) Mount(mux chi.Router) {
 	form(view.PathProfileSettings, s.mine(s.profileSettings), s.mine(s.saveProfile))
 	form(view.PathCleanup, s.mine(s.cleanup), s.mine(s.saveCleanup))
 	form("/settings", s.mine(s.settings), nil)
+	s.mountExports(mux)
+	public("/invite/{code}", s.acceptInvite)
+	form(view.PathInvites, s.mine(s.invites), s.mine(s.makeInvite))
+	form(view.PathInvites+"/{id}/revoke", nil, s.mine(s.revokeInvite))
 	form(view.PathPending, s.mine(s.pending), nil)
 	form(view.PathPending+"/{id}/{decision}", nil, s.mine(s.decidePending))
 	form(view.PathAuthorizeInteract, s.mine(s.interact), s.mine(s.follow))

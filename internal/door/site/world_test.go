@@ -14,8 +14,10 @@ import (
 
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/archive"
 	"github.com/gomph/gomph/internal/domain/settings"
 	"github.com/gomph/gomph/internal/door/site"
+	"github.com/gomph/gomph/internal/kit/blob"
 	"github.com/gomph/gomph/internal/kit/cache"
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/jobs"
@@ -32,6 +34,8 @@ type world struct {
 	access   *access.Service
 	settings *settings.Service
 	site     *site.Server
+	archive  *archive.Service
+	files    blob.Store
 	mux      chi.Router
 }
 
@@ -42,6 +46,7 @@ func newWorld(t testing.TB) *world {
 	t.Cleanup(func() { _ = bus.Close() })
 	w.settings = settings.New(settings.Deps{DB: w.DB, IDs: w.IDs, Clock: w.Clock, Site: w.Site, DefaultRegistrations: "open"})
 	on[access.SignedUp](w.Jobs)
+	on[access.Invited](w.Jobs)
 	on[access.ConfirmationWanted](w.Jobs)
 	on[access.ResetWanted](w.Jobs)
 	on[access.EmailChangeAsked](w.Jobs)
@@ -50,9 +55,16 @@ func newWorld(t testing.TB) *world {
 	on[access.Approved](w.Jobs)
 	w.access = access.New(access.Deps{DB: w.DB, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Site: w.Site, Settings: w.settings, Accounts: w.Accounts, Bus: bus,
 		NewKeys: func() (accounts.Keys, error) { return accounts.Keys{}, nil }})
-	var err error
+	on[archive.BackupReady](w.Jobs)
+	w.archive = archive.New(archive.Deps{DB: w.DB, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Site: w.Site, Accounts: w.Accounts, Relations: w.Relations, Statuses: w.Statuses})
+	files, err := blob.OpenDisk(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = files.Close() })
+	w.files = files
 	w.site, err = site.New(site.Deps{DB: w.DB, Clock: w.Clock, Site: w.Site, Settings: w.settings, Instances: w.Instances, Accounts: w.Accounts, Access: w.access, Relations: w.Relations,
-		Statuses: w.Statuses, Collections: w.Collections, Links: w.Links, Limiter: limit.New(cache.NewLocalAt(1<<20, w.Clock), w.Clock, nil), Version: "1.2.3", Dist: fstest.MapFS{
+		Statuses: w.Statuses, Collections: w.Collections, Archive: w.archive, Files: files, Links: w.Links, Limiter: limit.New(cache.NewLocalAt(1<<20, w.Clock), w.Clock, nil), Version: "1.2.3", Dist: fstest.MapFS{
 			".vite/manifest.json": {Data: []byte(`{"src/main.ts":{"file":"assets/main-1.js","css":["assets/main-2.css"]}}`)},
 			"assets/main-1.js":    {Data: []byte("run()")},
 			"assets/main-2.css":   {Data: []byte("body{}")},

@@ -334,6 +334,9 @@ func (p *Params) Has(key string) bool {
 	return ok
 }
 
+// Value is a parameter as it was sent: a string, bool, json.Number, list, map, or nil.
+func (p *Params) Value(key string) any { return p.values[key] }
+
 // Given reports whether a parameter has any value but null and the empty text, of whatever type.
 func (p *Params) Given(key string) bool {
 	v := p.values[key]

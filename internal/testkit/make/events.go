@@ -7,6 +7,7 @@ import (
 
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/announcements"
+	"github.com/gomph/gomph/internal/domain/archive"
 	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/instances"
 	"github.com/gomph/gomph/internal/domain/moderation"
@@ -57,6 +58,9 @@ func record(j *jobs.Jobs) *recorder {
 	on[statuses.ScheduledDue](j, r)
 	on[statuses.ThreadWanted](j, r)
 	on[notifications.Push](j, r)
+	on[archive.Confirmed](j, r)
+	on[archive.BackupWanted](j, r)
+	on[archive.BackupReady](j, r)
 	on[collections.Added](j, r)
 	on[collections.Changed](j, r)
 	on[collections.Made](j, r)

@@ -68,7 +68,7 @@ func (s *Server) signUp(w http.ResponseWriter, r *api.Request) error {
 	}
 	p := r.Params
 	n := access.NewUser{Username: p.String("username"), Email: p.String("email"), Password: p.String("password"), Agreement: p.Bool("agreement", false),
-		Locale: p.String("locale"), TimeZone: p.String("time_zone"), Reason: p.String("reason"), AppID: r.Token.AppID, IP: s.addr(r.Request)}
+		Locale: p.String("locale"), TimeZone: p.String("time_zone"), Reason: p.String("reason"), Invite: p.String("invite_code"), AppID: r.Token.AppID, IP: s.addr(r.Request)}
 	if day, err := time.Parse("2006-01-02", p.String("date_of_birth")); err == nil {
 		n.DateOfBirth = day
 	}

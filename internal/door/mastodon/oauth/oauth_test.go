@@ -416,6 +416,32 @@ func TestSignUpByApp(t *testing.T) {
 	}
 }
 
+// TestSignUpByInvitation: an app may sign up whoever was invited, though nobody else gets in.
+func TestSignUpByInvitation(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ann, _ := w.person("ann")
+	if err := w.settings.Set(w.Ctx(), "registrations_mode", "none"); err != nil {
+		t.Fatal(err)
+	}
+	i, err := w.access.Invite(w.Ctx(), ann.ID, time.Hour, 5, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := w.register("read write")
+	own := w.answer(w.ask("POST", "/oauth/token", url.Values{"grant_type": {"client_credentials"}, "client_id": {c.id}, "client_secret": {c.secret}, "scope": {"read write"}}), 200)["access_token"].(string)
+	join := func(name, code string, status int) {
+		t.Helper()
+		w.answer(w.ask("POST", "/api/v1/accounts", url.Values{"username": {name}, "email": {name + "@mail.example"}, "password": {password}, "agreement": {"true"}, "invite_code": {code}}, "Authorization", "Bearer "+own), status)
+	}
+	join("bob", "", 403)
+	join("bob", "nonsense", 403)
+	join("bob", i.Code, 200)
+	if i, err = w.access.InviteByCode(w.Ctx(), w.DB, i.Code); err != nil || i.Uses != 1 {
+		t.Errorf("%+v, %v", i, err)
+	}
+}
+
 func TestMetadata(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -122,6 +122,9 @@ func conforms(t testing.TB, routes []api.Route, req *http.Request, r *reply) {
 	if r.header.Get("X-Request-Id") == "" || r.header.Get("Access-Control-Allow-Origin") != "*" {
 		t.Errorf("%s: an answer without X-Request-Id or CORS", r.name)
 	}
+	if r.code == http.StatusNoContent && strings.HasSuffix(law.endpoints[rowOf(routes, req)].returns, "|empty") && len(r.body) == 0 {
+		return
+	}
 	if r.code == 200 && law.endpoints[rowOf(routes, req)].returns == "empty" {
 		if len(r.body) > 0 {
 			t.Errorf("%s: answers %q and not nothing", r.name, r.body)

@@ -44,6 +44,7 @@ type door struct {
 	t       testing.TB
 	h       http.Handler
 	routes  []api.Route
+	web     *rest.API
 	access  *access.Service
 	notices *notifications.Service
 	feeds   *feeds.Service
@@ -128,7 +129,7 @@ func openWith(t testing.TB, d *db.DB, change ...func(*api.Deps)) *door {
 		Statuses: w.Statuses, Collections: w.Collections, Media: w.Media, Links: w.Links, Filters: filter, Moderation: moderation.New(moderation.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Accounts: w.Accounts, Statuses: w.Statuses}), Notifications: o.notices, Feeds: o.feeds, Trends: o.trends, Files: files, Finder: o.finder, Version: "1.0.0", VAPIDKey: "public", Translator: libreTranslate(t), Cache: cache.NewLocalAt(1<<20, w.Clock),
 		Render: o.render,
 		Search: o.search, Announcements: o.announcements})
-	o.routes = a.Routes()
+	o.routes, o.web = a.Routes(), a
 	o.limiter = limit.New(cache.NewLocalAt(1<<20, w.Clock), w.Clock, nil)
 	deps := api.Deps{Auth: o, Log: slog.New(slog.NewTextHandler(testWriter{t}, nil))}
 	for _, c := range change {

@@ -136,7 +136,7 @@ func (a *API) v1Instance(w http.ResponseWriter, r *api.Request) error {
 		return err
 	}
 	out := entity.V1Instance{URI: a.Site.LocalDomain, Title: i.Title, ShortDescription: i.Description, Description: i.Description, Email: i.ContactEmail,
-		Version: a.apiVersionText(), Thumbnail: new(a.Site.URL(entity.MissingHeader)), Languages: []string{"en"}, Registrations: i.Open(), ApprovalRequired: i.Approval()}
+		Version: a.apiVersionText(), Thumbnail: new(a.Site.URL(entity.MissingHeader)), Languages: []string{"en"}, Registrations: i.Open(), ApprovalRequired: i.Approval(), InvitesEnabled: true}
 	out.Configuration.Statuses, out.Configuration.MediaAttachments, out.Configuration.Polls = statusLimits(), mediaLimits(), pollLimits()
 	out.URLs.StreamingAPI = a.Site.Streaming()
 	if out.Stats.UserCount, err = a.Accounts.LocalCount(r.Context(), a.DB); err != nil {

@@ -35,17 +35,24 @@ func (a *API) subscribe(w http.ResponseWriter, r *api.Request) error {
 	if !in.Has("endpoint") || in.String("endpoint") == "" {
 		return missing("subscription")
 	}
-	keys := in.Map("keys")
-	v := notifications.Subscription{TokenID: r.Token.ID, AccountID: r.Viewer(), Token: r.Bearer}
-	v.Endpoint, v.Standard = in.String("endpoint"), in.Bool("standard", false)
-	v.P256dh, _ = webpush.DecodeKey(keys.String("p256dh")) // what is no key is refused as one
-	v.Auth, _ = webpush.DecodeKey(keys.String("auth"))
-	v.Alerts, v.Policy = wishes(r.Params)
+	v := subscriptionIn(r.Params)
+	v.TokenID, v.AccountID, v.Token = r.Token.ID, r.Viewer(), r.Bearer
 	made, err := a.Notifications.Subscribe(r.Context(), v)
 	if err != nil {
 		return err
 	}
 	return a.answerSubscription(w, made)
+}
+
+// subscriptionIn reads where notices are to be sent, and which.
+func subscriptionIn(p *httpio.Params) (v notifications.Subscription) {
+	in := p.Map("subscription")
+	keys := in.Map("keys")
+	v.Endpoint, v.Standard = in.String("endpoint"), in.Bool("standard", false)
+	v.P256dh, _ = webpush.DecodeKey(keys.String("p256dh")) // what is no key is refused as one
+	v.Auth, _ = webpush.DecodeKey(keys.String("auth"))
+	v.Alerts, v.Policy = wishes(p)
+	return v
 }
 
 // wishes reads which notices, and whose, are wanted; the policy stands inside data, or beside it.

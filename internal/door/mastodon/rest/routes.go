@@ -210,6 +210,7 @@ func (a *API) instanceRoutes() []api.Route {
 		public("/api/v1/instance/extended_description", a.extendedDescription),
 		public("/api/v1/instance/privacy_policy", a.privacyPolicy),
 		{Method: get, Pattern: "/api/v1/instance/domain_blocks", Auth: api.Optional, Shared: shared, About: true, Handler: a.domainBlocksHere},
+		{Method: get, Pattern: "/api/v1/donation_campaigns", Auth: api.User, Handler: a.donationCampaigns},
 		{Method: get, Pattern: "/api/v1/custom_emojis", Auth: api.None, Shared: shared, Handler: a.customEmojis},
 	}
 }

@@ -34,7 +34,8 @@ type SignUp struct {
 	Email       string
 	Reason      string
 	Next        string
-	MinPassword int // characters
+	Invite      string // the code of an invitation, by which people come in whatever SignUps says
+	MinPassword int    // characters
 }
 
 func (p SignUp) head() head {

@@ -61,6 +61,26 @@ func samplePages() map[string]func(*Renderer, io.Writer) error {
 		"tag": func(r *Renderer, w io.Writer) error {
 			return r.Tag(w, Tag{Page: page, Name: "fieldnotes", URL: origin + "/tags/fieldnotes", Posts: []Post{photoPost(), arabicPost()}, Uses: 128, People: 41, FeedURL: origin + "/tags/fieldnotes.rss", NextURL: origin + "/tags/fieldnotes?max_id=1"})
 		},
+		"export": func(r *Renderer, w io.Writer) error {
+			return r.Export(w, Export{Page: signedIn, Lists: []ExportList{{"Whom you follow", PathExports + "/follows.csv", 12}}, Backups: []Backup{{CreatedAt: at(2, 10, 0)}, {URL: PathBackups + "/7.zip", Size: 123456, CreatedAt: at(1, 10, 0)}}, MayAsk: true})
+		},
+		"imports": func(r *Renderer, w io.Writer) error {
+			return r.Imports(w, Imports{Page: signedIn, Form: Form{Message: "The file has more than 20000 lines"}, Types: []Option{{"following", "Whom you follow"}},
+				Imports: []Import{{ID: "7", Label: "Whom you follow", Filename: "following_accounts.csv", Total: 12, Processed: 5, Failed: 1, CreatedAt: at(1, 10, 0)}}})
+		},
+		"import": func(r *Renderer, w io.Writer) error {
+			return r.ImportPage(w, ImportPage{Page: signedIn, Import: Import{ID: "7", Label: "Whom you follow", Filename: "mutes.csv", Overwrite: true, Mismatched: true, Waiting: true, Total: 12, CreatedAt: at(1, 10, 0)}})
+		},
+		"import_done": func(r *Renderer, w io.Writer) error {
+			return r.ImportPage(w, ImportPage{Page: signedIn, Import: Import{ID: "7", Label: "Whom you follow", Finished: true, Total: 12, Processed: 12, Imported: 11, Failed: 1, CreatedAt: at(1, 10, 0)}})
+		},
+		"invites": func(r *Renderer, w io.Writer) error {
+			return r.Invites(w, Invites{Page: signedIn, Lives: []Choice{{3600, "1 hour"}}, Uses: []Choice{{0, "as many as like"}},
+				Invites: []Invite{{ID: "8", URL: origin + "/invite/abcdefgh", Uses: 1, MaxUses: 5, ExpiresAt: at(9, 9, 0), Open: true}, {ID: "7", URL: origin + "/invite/hgfedcba", Uses: 2}}})
+		},
+		"sign_up_invited": func(r *Renderer, w io.Writer) error {
+			return r.SignUp(w, SignUp{Page: closed, Rules: sampleRules(), MinPassword: 8, Invite: "abcdefgh"})
+		},
 		"collection": func(r *Renderer, w io.Writer) error {
 			return r.Collection(w, Collection{Page: page, Name: "Bird people", Description: "They know their <birds>.", Lang: "en", Tag: "birds", TagURL: origin + "/tags/birds", Sensitive: true,
 				URL: origin + "/collections/7", ActivityURL: origin + "/users/ines/collections/7", Owner: ines(), Members: []Account{tomas(), remote()}, Hidden: true})
