@@ -138,13 +138,8 @@ func (s *Service) Reattribute(ctx context.Context, e accounts.ProfileUpdated) er
 	})
 }
 
-const (
-	// forgetAfter is how long what nobody uses any more is kept.
-	forgetAfter = 28 * 24 * time.Hour
-	// forgetAtOnce is how many rows one transaction removes, and forgetRounds how many there are in a run.
-	forgetAtOnce = 1000
-	forgetRounds = 50
-)
+// forgetAfter is how long what nobody uses any more is kept.
+const forgetAfter = 28 * 24 * time.Hour
 
 // ForgetDue asks for previews to be forgotten that no post shows.
 type ForgetDue struct{}
@@ -155,24 +150,9 @@ func (ForgetDue) Kind() string { return "links.forget_due" }
 // Forget removes previews that no post shows any more, and what is remembered of addresses that nobody posted of late.
 func (s *Service) Forget(ctx context.Context, _ ForgetDue) error {
 	before := db.Ms(s.Clock.Now().Add(-forgetAfter))
-	for _, sql := range []string{
-		"DELETE FROM preview_card_lookups WHERE url IN (SELECT l.url FROM preview_card_lookups l WHERE l.expires_at < $1 AND l.claimed_until < $1 LIMIT $2)",
-		`DELETE FROM preview_cards WHERE id IN (SELECT c.id FROM preview_cards c WHERE c.updated_at < $1
-  AND NOT EXISTS (SELECT 1 FROM preview_cards_statuses x WHERE x.preview_card_id = c.id) ORDER BY c.updated_at LIMIT $2)`,
-	} {
-		for range forgetRounds {
-			var n int64
-			err := s.DB.Write(ctx, func(tx *db.Tx) (err error) {
-				n, err = tx.Exec(ctx, sql, before, forgetAtOnce)
-				return err
-			})
-			if err != nil {
-				return fmt.Errorf("forgetting previews: %w", err)
-			}
-			if n < forgetAtOnce {
-				break
-			}
-		}
+	if err := s.DB.Sweep(ctx, "forgetting addresses", "DELETE FROM preview_card_lookups WHERE url IN (SELECT l.url FROM preview_card_lookups l WHERE l.expires_at < $1 AND l.claimed_until < $1 LIMIT $2)", before); err != nil {
+		return err
 	}
-	return nil
+	return s.DB.Sweep(ctx, "forgetting previews", `DELETE FROM preview_cards WHERE id IN (SELECT c.id FROM preview_cards c WHERE c.updated_at < $1
+  AND NOT EXISTS (SELECT 1 FROM preview_cards_statuses x WHERE x.preview_card_id = c.id) ORDER BY c.updated_at LIMIT $2)`, before)
 }

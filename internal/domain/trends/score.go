@@ -226,32 +226,11 @@ func (s *Service) replace(ctx context.Context, kind Kind, list []trend) error {
 	})
 }
 
-const (
-	// forgetAtOnce is how many rows one transaction removes, and forgetRounds how many there are in a run.
-	forgetAtOnce = 2000
-	forgetRounds = 20
-)
-
 // forget removes days that no history shows any more, and scores that count no more.
 func (s *Service) forget(ctx context.Context) error {
 	now := s.Clock.Now()
-	for sql, before := range map[string]int64{
-		"DELETE FROM trend_days WHERE day < $1 AND (kind, object_id, day) IN (SELECT t.kind, t.object_id, t.day FROM trend_days t WHERE t.day < $1 ORDER BY t.day LIMIT $2)":                    dayOf(now) - Days,
-		"DELETE /* reads all, which are those of some days */ FROM trend_peaks WHERE at < $1 AND (kind, object_id) IN (SELECT t.kind, t.object_id FROM trend_peaks t WHERE t.at < $1 LIMIT $2)": db.Ms(now.Add(-peakFor)),
-	} {
-		for range forgetRounds {
-			var n int64
-			err := s.DB.Write(ctx, func(tx *db.Tx) (err error) {
-				n, err = tx.Exec(ctx, sql, before, forgetAtOnce)
-				return err
-			})
-			if err != nil {
-				return fmt.Errorf("forgetting what trended: %w", err)
-			}
-			if n < forgetAtOnce {
-				break
-			}
-		}
+	if err := s.DB.Sweep(ctx, "forgetting days", "DELETE FROM trend_days WHERE day < $1 AND (kind, object_id, day) IN (SELECT t.kind, t.object_id, t.day FROM trend_days t WHERE t.day < $1 ORDER BY t.day LIMIT $2)", dayOf(now)-Days); err != nil {
+		return err
 	}
-	return nil
+	return s.DB.Sweep(ctx, "forgetting scores", "DELETE /* reads all, which are those of some days */ FROM trend_peaks WHERE at < $1 AND (kind, object_id) IN (SELECT t.kind, t.object_id FROM trend_peaks t WHERE t.at < $1 LIMIT $2)", db.Ms(now.Add(-peakFor)))
 }
