@@ -2,11 +2,15 @@ package entity
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/collections"
+	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/ids"
+	"github.com/gomph/gomph/internal/kit/text"
 )
 
 // Collection is a list of accounts that somebody recommends.
@@ -93,14 +97,19 @@ func (r *Renderer) CollectionList(ctx context.Context, q db.Q, viewer accounts.I
 
 // collectionsOf renders the collections that some notices are about; those that a viewer cannot see are absent.
 func (r *Renderer) collectionsOf(ctx context.Context, q db.Q, viewer accounts.ID, list []collections.ID) (map[collections.ID]*Collection, error) {
-	out := map[collections.ID]*Collection{}
 	if len(list) == 0 {
-		return out, nil
+		return nil, nil
 	}
 	found, err := r.Deps.Collections.ByIDs(ctx, q, list)
 	if err != nil {
 		return nil, err
 	}
+	return r.collectionMap(ctx, q, viewer, found)
+}
+
+// collectionMap renders collections that are loaded already.
+func (r *Renderer) collectionMap(ctx context.Context, q db.Q, viewer accounts.ID, found map[collections.ID]*collections.Collection) (map[collections.ID]*Collection, error) {
+	out := make(map[collections.ID]*Collection, len(found))
 	var in []*collections.Collection
 	for _, c := range found {
 		in = append(in, c)
@@ -112,6 +121,74 @@ func (r *Renderer) collectionsOf(ctx context.Context, q db.Q, viewer accounts.ID
 		}
 	}
 	return out, err
+}
+
+// maxTagged bounds how many collections of one post are shown.
+const maxTagged = 4
+
+// collectionsIn are the collections of ours whose pages a post links to; nil for none.
+func (r *Renderer) collectionsIn(s *statuses.Status) (out []collections.ID) {
+	if r.Deps.Collections == nil || s.Reblog() || !strings.Contains(s.Content, "/collections/") {
+		return nil
+	}
+	for _, link := range text.Links(s.Content) {
+		if id := r.Site.CollectionID(link); id != 0 && len(out) < maxTagged && !slices.Contains(out, collections.ID(id)) {
+			out = append(out, collections.ID(id))
+		}
+	}
+	return out
+}
+
+// taggedIn renders the collections that posts link to, as a viewer sees them: not those of somebody who wants nothing to do with the viewer.
+// Where no post links to any, it asks nothing.
+func (r *Renderer) taggedIn(ctx context.Context, q db.Q, viewer accounts.ID, linked map[statuses.ID][]collections.ID) (map[statuses.ID][]Collection, error) {
+	if len(linked) == 0 {
+		return nil, nil
+	}
+	var all []collections.ID
+	for _, list := range linked {
+		all = append(all, list...)
+	}
+	found, err := r.Deps.Collections.ByIDs(ctx, q, all)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.dropShunned(ctx, q, viewer, found); err != nil {
+		return nil, err
+	}
+	byID, err := r.collectionMap(ctx, q, viewer, found)
+	if err != nil {
+		return nil, err
+	}
+	out := map[statuses.ID][]Collection{}
+	for id, list := range linked {
+		for _, c := range list {
+			if e := byID[c]; e != nil {
+				out[id] = append(out[id], *e)
+			}
+		}
+	}
+	return out, nil
+}
+
+// dropShunned leaves out the collections of those who block a viewer.
+func (r *Renderer) dropShunned(ctx context.Context, q db.Q, viewer accounts.ID, found map[collections.ID]*collections.Collection) error {
+	if viewer == 0 || len(found) == 0 {
+		return nil
+	}
+	var owners []accounts.ID
+	for _, c := range found {
+		owners = append(owners, c.AccountID)
+	}
+	ties, err := r.Relations.Relationships(ctx, q, viewer, owners)
+	for _, t := range ties {
+		for id, c := range found {
+			if c.AccountID == t.ID && t.BlockedBy {
+				delete(found, id)
+			}
+		}
+	}
+	return err
 }
 
 // featureApproval says who may put an account into a collection, and what that means for somebody without ties to it.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/filters"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/kit/db"
@@ -43,6 +44,8 @@ type bodyPiece struct {
 	pollID   int64
 	emojis   []accounts.Emoji
 	text     *filters.Text
+	// collections are those that the post links to.
+	collections []collections.ID
 }
 
 type personPiece struct {
@@ -65,15 +68,16 @@ func marshal(v any) (out []byte, err error) {
 // page is a list of posts on its way to one viewer, put together from pieces.
 type page struct {
 	*Renderer
-	viewer  accounts.ID
-	context string
-	glances map[statuses.ID]*statuses.Glance
-	bodies  map[statuses.ID]*bodyPiece
-	people  map[accounts.ID]*personPiece
-	polls   map[int64]*statuses.Poll
-	filters *filters.Set
-	quotes  map[statuses.ID]*statuses.Quote
-	cards   map[statuses.ID]*cardPiece
+	viewer      accounts.ID
+	context     string
+	glances     map[statuses.ID]*statuses.Glance
+	bodies      map[statuses.ID]*bodyPiece
+	people      map[accounts.ID]*personPiece
+	polls       map[int64]*statuses.Poll
+	filters     *filters.Set
+	quotes      map[statuses.ID]*statuses.Quote
+	cards       map[statuses.ID]*cardPiece
+	collections map[statuses.ID][]Collection
 }
 
 // place is where on a page a post stands.
@@ -167,6 +171,16 @@ func (p *page) fetch(ctx context.Context, q db.Q) error {
 	if err := p.makeCards(ctx, q, now); err != nil {
 		return err
 	}
+	linked := map[statuses.ID][]collections.ID{}
+	for id, b := range p.bodies {
+		if b.collections != nil {
+			linked[id] = b.collections
+		}
+	}
+	var err error
+	if p.collections, err = p.taggedIn(ctx, q, p.viewer, linked); err != nil {
+		return err
+	}
 	var polls []int64
 	for _, b := range p.bodies {
 		if b.pollID != 0 && p.polls[b.pollID] == nil {
@@ -192,7 +206,7 @@ func (p *page) makeBodies(ctx context.Context, q db.Q, list []statuses.ID, now t
 		if err != nil {
 			return err
 		}
-		piece := &bodyPiece{db.Ms(s.EditedAt), b[:len(b)-1], s.ReblogOfID, s.PollID, s.Emojis, textOf(parts, s)}
+		piece := &bodyPiece{db.Ms(s.EditedAt), b[:len(b)-1], s.ReblogOfID, s.PollID, s.Emojis, textOf(parts, s), p.collectionsIn(s)}
 		p.bodies[id] = piece
 		p.cache.bodies.put(id, piece, 2*len(b)+overhead, now.Add(pieceAge))
 	}
@@ -289,6 +303,15 @@ func (p *page) extras(out []byte, b *bodyPiece, acts, g *statuses.Glance) ([]byt
 		out = append(out, `,"poll":null`...)
 	}
 	out = p.appendCard(out, g.ID)
+	if tagged := p.collections[g.ID]; len(tagged) > 0 {
+		j, err := marshal(tagged)
+		if err != nil {
+			return out, err
+		}
+		out = append(append(out, `,"tagged_collections":`...), j...)
+	} else {
+		out = append(out, `,"tagged_collections":[]`...)
+	}
 	if p.viewer == 0 {
 		return out, nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/filters"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/kit/db"
@@ -26,6 +27,8 @@ type Status struct {
 	Account       *Account      `json:"account"`
 	Poll          *Poll         `json:"poll"`
 	Card          *PreviewCard  `json:"card"`
+	// TaggedCollections are those of ours whose pages the post links to.
+	TaggedCollections []Collection `json:"tagged_collections"`
 	*Acts
 	Pinned *bool `json:"pinned,omitempty"`
 }
@@ -48,8 +51,6 @@ type Body struct {
 	Mentions           []Mention         `json:"mentions"`
 	Tags               []StatusTag       `json:"tags"`
 	Emojis             []CustomEmoji     `json:"emojis"`
-	// TaggedCollections have nothing behind them yet; clients expect the key.
-	TaggedCollections []struct{} `json:"tagged_collections"`
 }
 
 // Acts are what the viewer did with a post, and which of the viewer's filters it matches.
@@ -136,6 +137,15 @@ func (r *Renderer) Statuses(ctx context.Context, q db.Q, viewer accounts.ID, ord
 	if v.cards, err = r.cardsOf(ctx, q, carded); err != nil {
 		return nil, err
 	}
+	linked := map[statuses.ID][]collections.ID{}
+	for id, s := range parts.Statuses {
+		if list := r.collectionsIn(s); list != nil {
+			linked[id] = list
+		}
+	}
+	if v.collections, err = r.taggedIn(ctx, q, viewer, linked); err != nil {
+		return nil, err
+	}
 	if r.Filters != nil && viewer != 0 {
 		if v.filters, err = r.Filters.For(ctx, q, viewer); err != nil {
 			return nil, err
@@ -161,12 +171,13 @@ func (r *Renderer) Status(ctx context.Context, q db.Q, viewer accounts.ID, id st
 // view is a list of posts on its way to one viewer.
 type view struct {
 	*Renderer
-	viewer  accounts.ID
-	parts   *statuses.Parts
-	people  map[accounts.ID]*Account
-	filters *filters.Set
-	place   string
-	cards   map[statuses.ID]*cardPiece
+	viewer      accounts.ID
+	parts       *statuses.Parts
+	people      map[accounts.ID]*Account
+	filters     *filters.Set
+	place       string
+	cards       map[statuses.ID]*cardPiece
+	collections map[statuses.ID][]Collection
 }
 
 // status renders a post; nil for one that is absent or hidden.
@@ -181,6 +192,7 @@ func (v *view) render(id statuses.ID, inQuote bool) *Status {
 	if c := v.cards[id]; c != nil {
 		e.Card = c.forViewer(v.viewer)
 	}
+	e.TaggedCollections = list(v.collections[id])
 	e.Quote = v.quote(s, inQuote)
 	e.QuotesCount, e.QuoteApproval = s.QuotesCount, approval(s.QuotePolicy, s.QuotableBy(v.viewer, v.parts.Viewer[id]))
 	if s.Reblog() {
@@ -225,7 +237,7 @@ func (r *Renderer) body(parts *statuses.Parts, s *statuses.Status) Body {
 		SpoilerText: s.SpoilerText, Visibility: s.Visibility.String(), Language: textOrNil(s.Language),
 		URI: s.URI, URL: textOrNil(s.URL), EditedAt: stampOrNil(s.EditedAt), Content: &content,
 		MediaAttachments: r.mediaList(parts.Media[s.ID]), Mentions: mentionsOf(parts.Mentions[s.ID]),
-		Tags: r.tags(parts.Tags[s.ID]), Emojis: r.emojis(s.Emojis), TaggedCollections: []struct{}{},
+		Tags: r.tags(parts.Tags[s.ID]), Emojis: r.emojis(s.Emojis),
 	}
 	if s.URL == "" && !s.Reblog() {
 		b.URL = textOrNil(s.URI)

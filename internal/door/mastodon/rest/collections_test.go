@@ -98,6 +98,22 @@ func TestCollections(t *testing.T) {
 		d.get(path("/api/v1/accounts/%d/collections", ann.ID), bob).is("collections.0", nil)
 		d.get("/api/v2/search?q="+made.str("collection.url"), bob).is("collections.0", nil)
 
+		// A post that links to its page shows it, in lists and alone; not to those whom its owner blocks.
+		link := `<p><a href="` + made.str("collection.url") + `">look</a> <a href="https://local.example/collections/12">x</a></p>`
+		linking := d.Receive(far, link)
+		one2 := path("/api/v1/statuses/%d", linking.ID)
+		d.get(one2, nobody).is("tagged_collections.0.name", "Nicer people").is("tagged_collections.1", nil)
+		d.post(one2+"/reblog", cat, nil).is("tagged_collections.0", nil).is("reblog.tagged_collections.0.name", "Nicer people")
+		dora := d.person("dora")
+		for range 2 { // made, and kept
+			list := path("/api/v1/accounts/%d/statuses", far.ID)
+			d.get(list, shy).is("0.tagged_collections.0.id", made.str("collection.id")).is("0.tagged_collections.1", nil)
+			d.get(path("/api/v1/accounts/%d/statuses", cat.ID), shy).is("0.tagged_collections.0", nil).is("0.reblog.tagged_collections.0.id", made.str("collection.id"))
+			d.post(path("/api/v1/accounts/%d/block", dora.ID), ann, nil).want(200)
+			d.get(one2, dora).is("tagged_collections.0", nil)
+			d.get(list, dora).is("0.tagged_collections.0", nil)
+		}
+
 		// A collection that is not to be found is on no list but the owner's; the pages of lists are by offset.
 		d.call("PATCH", one, ann, object{"discoverable": false}).want(200)
 		d.get(path("/api/v1/accounts/%d/collections", ann.ID), cat).is("collections.0", nil)
