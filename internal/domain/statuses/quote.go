@@ -7,6 +7,7 @@ import (
 	"html"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/kit/db"
@@ -59,8 +60,12 @@ type Quote struct {
 	ApprovalURI, ActivityURI string
 	// Legacy says that it was told in a way that knows no approval.
 	Legacy bool
+	// Gone says that the quoted post was known and is no more.
+	Gone bool
 
-	depth int
+	// lookedAt is when it changed, or its stamp was looked at, last.
+	lookedAt time.Time
+	depth    int
 }
 
 // Quoted says that a quote was accepted.
@@ -123,11 +128,15 @@ type Refreshed struct {
 // Kind names the event.
 func (Refreshed) Kind() string { return "statuses.refreshed" }
 
-const quoteColumns = `u.id, u.status_id, u.account_id, u.quoted_status_id, u.quoted_account_id, u.quoted_uri, u.state, u.approval_uri, u.activity_uri, u.legacy`
+const quoteColumns = `u.id, u.status_id, u.account_id, u.quoted_status_id, u.quoted_account_id, u.quoted_uri, u.state, u.approval_uri, u.activity_uri, u.legacy, u.updated_at,
+  u.quoted_status_id <> 0 AND NOT EXISTS (SELECT 1 FROM statuses x WHERE x.id = u.quoted_status_id AND x.deleted_at = 0)`
 
 func scanQuote(r db.Row) (*Quote, error) {
 	var q Quote
-	return &q, r.Scan(&q.ID, &q.StatusID, &q.AccountID, &q.QuotedStatusID, &q.QuotedAccountID, &q.QuotedURI, &q.State, &q.ApprovalURI, &q.ActivityURI, &q.Legacy)
+	var updated int64
+	err := r.Scan(&q.ID, &q.StatusID, &q.AccountID, &q.QuotedStatusID, &q.QuotedAccountID, &q.QuotedURI, &q.State, &q.ApprovalURI, &q.ActivityURI, &q.Legacy, &updated, &q.Gone)
+	q.lookedAt = db.At(updated)
+	return &q, err
 }
 
 // QuoteOf is what a post quotes.

@@ -3,6 +3,7 @@ package statuses
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/kit/db"
@@ -108,6 +109,34 @@ func (s *Service) AcceptQuote(ctx context.Context, id ID, approval string) error
 		_, err = s.becomes(ctx, tx, u, to, approval)
 		return err
 	})
+}
+
+// stampAge is how long a stamp is believed before it is looked at again (Mastodon: a week).
+const stampAge = 7 * 24 * time.Hour
+
+// RecheckQuote has the stamp of an author elsewhere looked at again if that was long ago: who took it back may not have told us.
+func (s *Service) RecheckQuote(ctx context.Context, id ID) error {
+	now := s.Clock.Now()
+	u, err := s.QuoteOf(ctx, s.DB, id)
+	if errs.IsNotFound(err) || err == nil && !u.stale(now) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.changeQuote(ctx, "having a stamp looked at", id, func(tx *db.Tx, u *Quote) error {
+		if !u.stale(now) {
+			return nil
+		}
+		if _, err := tx.Exec(ctx, "UPDATE quotes SET updated_at = $1 WHERE id = $2", db.Ms(now), u.ID); err != nil {
+			return err
+		}
+		return s.Jobs.Emit(ctx, tx, QuoteReceived{StatusID: u.StatusID, URI: u.QuotedURI})
+	})
+}
+
+func (u *Quote) stale(now time.Time) bool {
+	return u.State == QuoteAccepted && u.ApprovalURI != "" && now.Sub(u.lookedAt) >= stampAge
 }
 
 // RejectQuote enters that the author of a quoted post does not agree, or not any more.

@@ -81,7 +81,11 @@ func (s *Server) note(ctx context.Context, p *post) (*ap.NoteDoc, error) {
 		}
 	}
 	doc.Interaction = interactionPolicy(p)
-	if p.quote != nil {
+	switch {
+	case p.quote == nil:
+	case p.quote.Gone:
+		doc.SetGoneQuote(p.quote.QuotedURI)
+	default:
 		doc.SetQuote(p.quote.QuotedURI, p.quote.stamp)
 	}
 	doc.To, doc.Cc = audienceFor(st.Visibility, p.author.FollowersURL, named)

@@ -10,6 +10,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/kit/ap"
 	"github.com/gomph/gomph/internal/kit/errs"
+	"github.com/gomph/gomph/internal/kit/fetch"
 	"github.com/gomph/gomph/internal/kit/httpio"
 	"github.com/gomph/gomph/internal/kit/ids"
 )
@@ -237,6 +238,9 @@ func (s *Server) quoteAccepted(ctx context.Context, a activity, u *statuses.Quot
 // CheckQuote finds out what a post of another server quotes, and whether the quoted author agreed.
 func (s *Server) CheckQuote(ctx context.Context, e statuses.QuoteReceived) error {
 	u, err := s.Statuses.QuoteOf(ctx, s.DB, e.StatusID)
+	if err == nil && u.State == statuses.QuoteAccepted {
+		return rested(s.recheck(ctx, u))
+	}
 	if err != nil || u.State != statuses.QuotePending {
 		return dropped(err)
 	}
@@ -265,6 +269,18 @@ func (s *Server) CheckQuote(ctx context.Context, e statuses.QuoteReceived) error
 		return dropped(s.Statuses.RejectQuote(ctx, u.StatusID)) // there is no such stamp
 	}
 	return rested(dropped(err))
+}
+
+// recheck looks at the stamp of a quote that was accepted. One that is gone, or says something else by now, was taken back.
+func (s *Server) recheck(ctx context.Context, u *statuses.Quote) error {
+	if u.ApprovalURI == "" || u.Gone {
+		return nil
+	}
+	ok, err := s.stamped(ctx, u, u.ApprovalURI)
+	if code := fetch.StatusOf(err); code == http.StatusNotFound || code == http.StatusGone || err == nil && !ok {
+		return dropped(s.Statuses.RejectQuote(ctx, u.StatusID))
+	}
+	return dropped(err)
 }
 
 // fetchQuoted is the post that another one quotes; nil where it is not to be fetched.

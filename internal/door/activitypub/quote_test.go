@@ -159,6 +159,23 @@ func TestQuotesOfOthers(t *testing.T) {
 			s.taken(s.bob.send(s.us, s.bob.activity("Update", note.with(doc{"updated": "2026-11-01T12:30:00Z", "content": "<p>again</p>"}))))
 			s.wantQuote(note["id"].(string), "revoked")
 		},
+		"a stamp that is gone without a word": func(s *scene) {
+			note, stamp := s.stampedQuote(nil)
+			s.taken(s.bob.send(s.us, s.bob.activity("Create", note)))
+			path := strings.TrimPrefix(stamp["id"].(string), s.good.url(""))
+			look := func(after time.Duration, code int, want string) {
+				s.t.Helper()
+				s.us.clock.Advance(after)
+				s.good.answer(path, answer{code, "application/activity+json", stamp})
+				s.us.must(s.us.statuses.RecheckQuote(ctx(), s.us.byURI(note["id"].(string)).ID))
+				settle(s.t, s.us)
+				s.wantQuote(note["id"].(string), want)
+			}
+			look(6*24*time.Hour, http.StatusGone, "accepted") // it is believed for a week
+			look(2*24*time.Hour, http.StatusOK, "accepted")
+			look(8*24*time.Hour, http.StatusForbidden, "accepted") // that we may not look says nothing
+			look(8*24*time.Hour, http.StatusGone, "revoked")
+		},
 		"a stamp that was taken back before": func(s *scene) {
 			note, stamp := s.stampedQuote(nil)
 			s.known(s.bertha)
@@ -333,4 +350,12 @@ func TestQuotesOfOursAreAskedFor(t *testing.T) {
 	s.us.must(s.us.statuses.RejectQuote(ctx(), taken.ID))
 	s.taken(s.bob.send(s.us, s.bob.activity("Accept", request["id"]).with(doc{"result": stamp})))
 	s.wantQuote(taken.URI, "rejected")
+
+	last, _ := quote()
+	s.taken(s.bob.send(s.us, s.bob.activity("Delete", words["id"])))
+	s.us.clock.Advance(time.Minute)
+	_, _, shown := s.read(nil, strings.TrimPrefix(last.URI, s.us.site.URL("")))
+	if was, _ := shown["quote"].(map[string]any); was["type"] != "Tombstone" || was["id"] != words["id"] || shown["quoteUri"] != nil || shown["_misskey_quote"] != nil {
+		t.Errorf("a quote of what is gone is %v", shown)
+	}
 }

@@ -22,7 +22,7 @@ type NoteDoc struct {
 	EndTime          string            `json:"endTime,omitzero"`
 	Closed           string            `json:"closed,omitzero"`
 	VotersCount      *int64            `json:"votersCount,omitzero"`
-	Quote            string            `json:"quote,omitzero"`
+	Quote            any               `json:"quote,omitempty"` // an id, or a TombstoneDoc
 	MisskeyQuote     string            `json:"_misskey_quote,omitzero"`
 	QuoteURI         string            `json:"quoteUri,omitzero"`
 	QuoteAuth        string            `json:"quoteAuthorization,omitzero"`
@@ -38,7 +38,7 @@ type NoteDoc struct {
 
 func (n *NoteDoc) features() []Feature {
 	list := []Feature{FeatureAtomURI, FeatureConversation, FeatureSensitive, FeatureVotersCount}
-	if n.Quote != "" || n.QuoteAuth != "" {
+	if n.Quote != nil || n.QuoteAuth != "" {
 		list = append(list, FeatureQuotes)
 	}
 	if n.Interaction != nil {
@@ -54,6 +54,9 @@ func (n *NoteDoc) features() []Feature {
 func (n *NoteDoc) SetQuote(uri, authorization string) {
 	n.Quote, n.MisskeyQuote, n.QuoteURI, n.QuoteAuth = uri, uri, uri, authorization
 }
+
+// SetGoneQuote says that there was a quote of a post which its author deleted.
+func (n *NoteDoc) SetGoneQuote(uri string) { n.Quote = &TombstoneDoc{ID: uri, Type: "Tombstone"} }
 
 // InteractionDoc says who may do what: quote a post, or put an account into a collection.
 type InteractionDoc struct {

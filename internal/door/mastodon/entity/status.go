@@ -99,6 +99,8 @@ type StatusEdit struct {
 	Poll             *EditedPoll       `json:"poll,omitempty"`
 	MediaAttachments []MediaAttachment `json:"media_attachments"`
 	Emojis           []CustomEmoji     `json:"emojis"`
+	// Quote is a *Quote, or nil.
+	Quote any `json:"quote,omitempty"`
 }
 
 // EditedPoll is the options that a poll had.
@@ -316,12 +318,12 @@ func (r *Renderer) poll(p *statuses.Poll, emojis []accounts.Emoji, viewer accoun
 	return e
 }
 
-// Versions renders what a post was and is, the oldest first.
-func (r *Renderer) Versions(author *Account, in []statuses.Version) []StatusEdit {
+// Versions renders what a post was and is, the oldest first; all with what it quotes now, for what is quoted is not kept of each.
+func (r *Renderer) Versions(author *Account, in []statuses.Version, quote any) []StatusEdit {
 	out := make([]StatusEdit, 0, len(in))
 	for _, v := range in {
 		e := StatusEdit{Content: v.Content, SpoilerText: v.SpoilerText, Sensitive: v.Sensitive, CreatedAt: stamp(v.CreatedAt), Account: author,
-			MediaAttachments: r.mediaList(v.Media), Emojis: r.emojis(v.Emojis)}
+			MediaAttachments: r.mediaList(v.Media), Emojis: r.emojis(v.Emojis), Quote: quote}
 		if len(v.PollOptions) > 0 {
 			e.Poll = &EditedPoll{}
 			for _, o := range v.PollOptions {

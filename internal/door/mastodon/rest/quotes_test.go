@@ -69,6 +69,7 @@ func TestAQuotesLife(t *testing.T) {
 		if edited.is("quote.quoted_status.id", id); !strings.Contains(edited.str("content"), "RE: ") || !strings.Contains(edited.str("content"), "look again") {
 			t.Errorf("edited to %s", edited.str("content"))
 		}
+		d.get(two+"/history", nobody).is("0.quote.quoted_status.id", id).is("1.quote.state", "accepted")
 
 		// Who may take it back, and what is left then (VIS-13).
 		revoke := one + "/quotes/" + quoting.str("id") + "/revoke"

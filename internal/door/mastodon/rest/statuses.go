@@ -241,6 +241,11 @@ func (a *API) statusContext(w http.ResponseWriter, r *api.Request) error {
 	if err := a.fillThread(w, r, st, up); err != nil {
 		return err
 	}
+	if r.Viewer() != 0 && st.Quotes() {
+		if err := a.Statuses.RecheckQuote(r.Context(), st.ID); err != nil {
+			return err
+		}
+	}
 	ancestors, err := a.Render.List(r.Context(), a.DB, r.Viewer(), up, "")
 	if err != nil {
 		return err
@@ -268,7 +273,17 @@ func (a *API) statusHistory(w http.ResponseWriter, r *api.Request) error {
 	if len(author) == 0 {
 		return errs.NotFound()
 	}
-	return ok(w, a.Render.Versions(author[0], versions))
+	var quote any
+	if st.Quotes() {
+		shown, err := a.Render.Status(r.Context(), a.DB, r.Viewer(), st.ID)
+		if err != nil {
+			return err
+		}
+		if shown != nil {
+			quote = shown.Quote
+		}
+	}
+	return ok(w, a.Render.Versions(author[0], versions, quote))
 }
 
 // statusSource shows what was typed to its author alone (VIS-08).
