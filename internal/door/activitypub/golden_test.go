@@ -15,6 +15,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/media"
 	"github.com/gomph/gomph/internal/domain/relations"
 	"github.com/gomph/gomph/internal/domain/settings"
@@ -298,4 +299,54 @@ func TestAnswers(t *testing.T) {
 	if w := g.get(at, "application/activity+json"); w.Code != http.StatusNotFound {
 		t.Errorf("a deleted post answers %d", w.Code)
 	}
+}
+
+// TestCollectionDocuments keeps what is sent and shown of collections of accounts (FEP-7aa9).
+func TestCollectionDocuments(t *testing.T) {
+	t.Parallel()
+	g := newGallery(t)
+	g.work(jobs.Default)
+	keep := func(name string) { t.Helper(); compare(t, "sent/"+name+".json", g.sent()) }
+	show := func(name, uri string) {
+		t.Helper()
+		compare(t, "served/"+name+".json", g.get(strings.TrimPrefix(uri, g.site.Base()), ap.AcceptHeader).Body.Bytes())
+	}
+	g.must(g.relations.Follow(ctx(), g.bob, g.alice, relations.FollowOptions{URI: g.bob.URI + "#follows/1"}))
+	g.sent()
+	bob := *g.bob
+	bob.FeaturePolicy = collections.PolicyOf(collections.ByEverybody, 0)
+	_, err := g.accounts.Upsert(ctx(), accounts.Remote{Account: bob})
+	g.must(err)
+	carol := g.person("carol")
+	_, err = g.accounts.UpdateProfile(ctx(), carol.ID, accounts.Profile{Discoverable: new(true)})
+	g.must(err)
+	settle(t, g.node)
+	g.clock.Advance(time.Minute) // ids begin anew
+	c, err := g.collections.Create(ctx(), g.alice, collections.Draft{Name: new("Tea people"), Description: new("They know <tea>"), Language: new("en"), Tag: new("Tea"), Discoverable: new(true)}, []accounts.ID{carol.ID})
+	g.must(err)
+	keep("add_collection")
+	i, err := g.collections.Add(ctx(), g.alice.ID, c.ID, bob.ID)
+	g.must(err)
+	keep("feature_request")
+	g.must(g.collections.Join(ctx(), i.ID, bob.ID, bob.URI+"/agreements/1"))
+	keep("add_featured_item")
+	_, err = g.collections.Update(ctx(), g.alice.ID, c.ID, collections.Draft{Language: new(""), Tag: new(""), Sensitive: new(true)})
+	g.must(err)
+	keep("update_collection")
+	show("collection", c.URI)
+	show("featured_collections", g.alice.URI+"/featured_collections")
+	show("featured_item", c.URI+"/items/"+ids.Format(i.ID))
+	items, err := g.collections.Items(ctx(), g.db, 0, []*collections.Collection{c})
+	g.must(err)
+	show("feature_authorization", carol.URI+"/feature_authorizations/"+ids.Format(items[c.ID][0].ID))
+	g.must(g.collections.Remove(ctx(), g.alice.ID, c.ID, i.ID))
+	keep("remove_featured_item")
+	g.must(g.collections.Delete(ctx(), g.alice.ID, c.ID))
+	keep("remove_collection")
+	theirs, err := g.collections.Receive(ctx(), &bob, collections.Incoming{URI: bob.URI + "/lists/1", Name: "theirs"})
+	g.must(err)
+	i, err = g.collections.Admit(ctx(), theirs, g.alice, bob.URI+"/requests/1")
+	g.must(err)
+	g.must(g.collections.Revoke(ctx(), g.alice.ID, theirs.ID, i.ID))
+	keep("delete_feature_authorization")
 }
