@@ -23,6 +23,8 @@ type accountCmd struct {
 	Disable  accountDisableCmd  `cmd:"" help:"Keep somebody from signing in."`
 	Enable   accountEnableCmd   `cmd:"" help:"Let somebody sign in again."`
 	Alias    accountAliasCmd    `cmd:"" help:"Other accounts of the same person."`
+	Export   accountExportCmd   `cmd:"" help:"Write a list of an account's as a CSV file that Mastodon reads."`
+	Import   accountImportCmd   `cmd:"" help:"Read such a list for an account."`
 	Move     accountMoveCmd     `cmd:"" help:"Let an account go on elsewhere, and its followers follow along."`
 }
 

@@ -30,6 +30,36 @@ func TestRelayBetweenTwoServers(t *testing.T) {
 	step("an account moves", moves)
 	step("trends are decided on", decidesTrends)
 	step("domains are blocked", blocksDomains)
+	step("lists go along", listsGoAlong)
+}
+
+// listsGoAlong: a list that was written by one account's command is read by another's, while the server runs.
+func listsGoAlong(t *testing.T, a alliance) {
+	file := filepath.Join(t.TempDir(), "domains.csv")
+	if err := os.WriteFile(file, []byte("#domain\nbad.example\nworse.example\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"ann", "guest"} {
+		if name == "guest" {
+			a.here.Person(name)
+		}
+		a.here.Command("account", "import", name, "domain_blocking", file)
+		Eventually(t, name+" blocks two domains", func() error {
+			if got := a.here.Command("account", "export", name, "domain_blocking"); !strings.Contains(got, "bad.example") || !strings.Contains(got, "worse.example") {
+				return fmt.Errorf("exported: %q", got)
+			}
+			return nil
+		})
+		if err := os.WriteFile(file, []byte(a.here.Command("account", "export", name, "domain_blocking")+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, _, err := a.here.Run("account", "export", "nobody", "lists"); err == nil {
+		t.Error("nobody's lists were written")
+	}
+	if _, _, err := a.here.Run("account", "import", "ann", "secrets", file); err == nil {
+		t.Error("secrets were read")
+	}
 }
 
 // decidesTrends: nothing trends yet, but what may is decided beforehand too.
