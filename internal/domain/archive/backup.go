@@ -140,10 +140,18 @@ func (s *Service) Forget(ctx context.Context, files blob.Store) error {
 			return err
 		}
 	}
-	return s.DB.Write(ctx, func(tx *db.Tx) error {
-		return tx.Do(ctx, "forgetting imports", "DELETE /* reads all, hourly */ FROM bulk_imports WHERE (state = $1 AND finished_at < $2) OR (state = $3 AND created_at < $4)",
-			Finished, db.Ms(now.Add(-keptFor)), Unconfirmed, db.Ms(now.Add(-unconfirmedFor)))
-	})
+	// An import may have thousands of lines, which go with it.
+	for {
+		var n int64
+		err := s.DB.Write(ctx, func(tx *db.Tx) (err error) {
+			n, err = tx.Exec(ctx, "DELETE /* reads all, hourly */ FROM bulk_imports WHERE id IN (SELECT id FROM bulk_imports WHERE (state = $1 AND finished_at < $2) OR (state = $3 AND created_at < $4) LIMIT 1)",
+				Finished, db.Ms(now.Add(-keptFor)), Unconfirmed, db.Ms(now.Add(-unconfirmedFor)))
+			return err
+		})
+		if err != nil || n == 0 {
+			return err
+		}
+	}
 }
 
 // URIs gives the ids of posts that somebody bookmarked or, with likes, favourited, page by page; the newest first.
