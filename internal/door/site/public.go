@@ -195,7 +195,7 @@ func (s *Server) profile(ctx context.Context, v *visit) error {
 	}
 	switch {
 	case tag != "":
-		p.Tab, o, base = "", statuses.AccountOptions{Tagged: tag}, base+"/tagged/"+url.PathEscape(tag)
+		p.Tab, p.Hashtag, o, base = "", tag, statuses.AccountOptions{Tagged: tag}, base+"/tagged/"+url.PathEscape(tag)
 	case strings.HasSuffix(v.r.URL.Path, "/with_replies"):
 		p.Tab, o, base = view.TabReplies, statuses.AccountOptions{}, base+"/with_replies"
 	case strings.HasSuffix(v.r.URL.Path, "/media"):

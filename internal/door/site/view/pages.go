@@ -52,6 +52,7 @@ type Profile struct {
 	Page
 	Account   Account
 	Tab       Tab
+	Hashtag   string // its posts alone are shown, whatever Tab says; without #, empty: none
 	Pinned    []Post // on the first page of TabPosts
 	Posts     []Post
 	PrevURL   string
@@ -60,8 +61,11 @@ type Profile struct {
 	FollowURL string // where a visitor goes to follow; empty: no button
 }
 
-// Current is the tab shown.
+// Current is the tab shown, of a hashtag none of the usual ones.
 func (p *Profile) Current() Tab {
+	if p.Hashtag != "" {
+		return "tagged/" + Tab(p.Hashtag)
+	}
 	if p.Tab == "" {
 		return TabPosts
 	}
@@ -75,7 +79,10 @@ func (p Profile) head() head {
 		ActivityURL: p.Account.ActivityURL, FeedURL: p.FeedURL, Prev: p.PrevURL, Next: p.NextURL,
 	}
 	if p.Current() != TabPosts {
-		h.URL += "/" + string(p.Tab)
+		h.URL += "/" + string(p.Current())
+	}
+	if p.Hashtag != "" {
+		h.Title = "#" + p.Hashtag + " by " + h.Title
 	}
 	if h.Description == "" {
 		h.Description = "Posts of " + p.Account.Title() + "."
