@@ -45,6 +45,8 @@ type cli struct {
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 
 	Announcements announcementsCmd `cmd:"" help:"Tell everybody here something."`
+	Terms         termsCmd         `cmd:"" help:"Write and publish the terms of service."`
+	Rules         rulesCmd         `cmd:"" help:"Write the rules of the server, in several languages."`
 }
 
 // env is what a command runs with.

@@ -25,6 +25,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/moderation"
 	"github.com/gomph/gomph/internal/domain/notifications"
 	"github.com/gomph/gomph/internal/domain/relations"
+	"github.com/gomph/gomph/internal/domain/settings"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/kit/config"
 	"github.com/gomph/gomph/internal/kit/db"
@@ -274,6 +275,9 @@ func everything(here, there *server) {
 	here.must(here.Statuses.RevokeQuote(ctx, ann.ID, quotable, quoteHere.ID))
 	both()
 
+	here.must(here.Settings.DraftTerms(ctx, settings.Terms{Text: "be kind", Changelog: "all of it"}))
+	_, err = here.Settings.PublishTerms(ctx, time.Now().Add(24*time.Hour))
+	here.must(err)
 	_, err = here.Announcements.Create(ctx, announcements.Announcement{Text: "hello @bob"})
 	here.must(err)
 	_, err = here.Announcements.Create(ctx, announcements.Announcement{Text: "later", ScheduledAt: time.Now().Add(time.Second)})

@@ -132,7 +132,7 @@ func (a *App) buildDomains() {
 	if !a.Config.HTTPS() {
 		registrations = settings.RegistrationsOpen
 	}
-	a.Settings = settings.New(settings.Deps{DB: a.DB, IDs: a.IDs, Clock: a.Clock, Site: a.Site, DefaultRegistrations: registrations})
+	a.Settings = settings.New(settings.Deps{DB: a.DB, IDs: a.IDs, Clock: a.Clock, Site: a.Site, DefaultRegistrations: registrations, Jobs: a.Jobs})
 	var limits []instances.Option
 	if a.Config.Limited() {
 		limits = append(limits, instances.Limited())

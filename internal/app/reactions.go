@@ -86,6 +86,8 @@ func (a *App) onPeople() {
 	jobs.On(j, "mailer.password_changed", mails, mail.PasswordChanged)
 	jobs.On(j, "mailer.approved", mails, mail.Approved)
 	jobs.On(j, "mailer.registrations_limited", mails, mail.RegistrationsLimited)
+	jobs.On(j, "access.tell_terms", onDefault, a.Access.TellTerms)
+	jobs.On(j, "mailer.terms", mails, mail.Terms)
 	jobs.On(j, "activitypub.send_profile", fanOut, a.Federation.SendProfile, jobs.When(func(e accounts.ProfileUpdated) bool { return e.Local }))
 	jobs.On(j, "links.reattribute", onDefault, a.Links.Reattribute, jobs.When(func(e accounts.ProfileUpdated) bool { return e.Local }))
 	jobs.On(j, "activitypub.send_actor_delete", fanOut, a.Federation.SendActorDelete, jobs.When(func(e accounts.Removed) bool { return e.Local }))
@@ -242,6 +244,7 @@ func (a *App) onCommands() {
 	jobs.On(j, "relations.expire_mutes", recurring, func(ctx context.Context, _ ExpireMutesDue) error { return a.Relations.ExpireMutes(ctx, 1000) })
 	jobs.On(j, "trends.refresh", recurring, a.Trends.Refresh)
 	jobs.On(j, "statuses.clean_up_old", recurring, a.Statuses.CleanUpOld)
+	jobs.On(j, "statuses.count_weeks", recurring, a.Statuses.CountWeeks)
 	jobs.On(j, "statuses.forget_keys", recurring, func(ctx context.Context, _ ForgetKeysDue) error { return a.Statuses.ForgetKeys(ctx) })
 	jobs.On(j, "statuses.forget_walks", recurring, func(ctx context.Context, _ ForgetWalksDue) error { return a.Statuses.ForgetWalks(ctx) })
 }

@@ -51,6 +51,7 @@ var schedule = []jobs.Recurring{
 	{Name: "relations.expire_mutes", Every: time.Minute, Event: ExpireMutesDue{}},
 	{Name: "search.fill", Every: time.Minute, Event: search.FillDue{}},
 	{Name: "statuses.clean_up_old", Every: time.Minute, Event: statuses.CleanUpOldDue{}},
+	{Name: "statuses.count_weeks", Every: time.Hour, Event: statuses.CountWeeksDue{}},
 	{Name: "statuses.forget_keys", Every: time.Hour, Event: ForgetKeysDue{}},
 	{Name: "statuses.forget_walks", Every: time.Hour, Event: ForgetWalksDue{}},
 	{Name: "trends.refresh", Every: 5 * time.Minute, Event: trends.RefreshDue{}},

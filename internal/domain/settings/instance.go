@@ -16,6 +16,7 @@ import (
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/errs"
 	"github.com/gomph/gomph/internal/kit/ids"
+	"github.com/gomph/gomph/internal/kit/jobs"
 	"github.com/gomph/gomph/internal/kit/text"
 )
 
@@ -122,6 +123,8 @@ type Deps struct {
 	Site  Site
 	// DefaultRegistrations is the mode until an admin sets one; '' is approved.
 	DefaultRegistrations string
+	// Jobs is needed by whoever publishes terms.
+	Jobs *jobs.Jobs
 }
 
 // Service reads and writes the settings.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/errs"
+	"github.com/gomph/gomph/internal/kit/text"
 )
 
 // Limits of the rules, in characters as Mastodon's; a server has few rules.
@@ -21,7 +22,12 @@ const (
 type Rule struct {
 	ID         int64
 	Text, Hint string
+	// Translations are by language code.
+	Translations map[string]RuleText
 }
+
+// RuleText is a rule in another language.
+type RuleText struct{ Text, Hint string }
 
 // Rules lists the rules in their order.
 func (s *Service) Rules(ctx context.Context, q db.Q) ([]Rule, error) {
@@ -33,7 +39,45 @@ func (s *Service) Rules(ctx context.Context, q db.Q) ([]Rule, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading rules: %w", err)
 	}
+	type row struct {
+		id       int64
+		language string
+		RuleText
+	}
+	other, err := db.All(ctx, q, func(r db.Row) (v row, err error) { return v, r.Scan(&v.id, &v.language, &v.Text, &v.Hint) }, "SELECT rule_id, language, text, hint FROM rule_translations")
+	if err != nil {
+		return nil, fmt.Errorf("reading rules in other languages: %w", err)
+	}
+	for i := range out {
+		out[i].Translations = map[string]RuleText{}
+		for _, v := range other {
+			if v.id == out[i].ID {
+				out[i].Translations[v.language] = v.RuleText
+			}
+		}
+	}
 	return out, nil
+}
+
+// TranslateRule says a rule in another language; an empty text takes the translation away.
+func (s *Service) TranslateRule(ctx context.Context, id int64, language string, t RuleText) error {
+	code := text.FirstLanguage(language)
+	if code == "" {
+		return errs.Invalid("Validation failed: Language is not known")
+	}
+	r := Rule{Text: t.Text, Hint: t.Hint}
+	if strings.TrimSpace(t.Text) == "" {
+		return s.DB.Write(ctx, func(tx *db.Tx) error {
+			return one(tx.Exec(ctx, "DELETE FROM rule_translations WHERE rule_id = $1 AND language = $2", id, code))
+		})
+	}
+	if err := checkRule(&r); err != nil {
+		return err
+	}
+	return s.DB.Write(ctx, func(tx *db.Tx) error {
+		return one(tx.Exec(ctx, `INSERT INTO rule_translations (rule_id, language, text, hint) SELECT r.id, $2, $3, $4 FROM rules r WHERE r.id = $1
+ON CONFLICT (rule_id, language) DO UPDATE SET text = excluded.text, hint = excluded.hint`, id, code, r.Text, r.Hint))
+	})
 }
 
 func checkRule(r *Rule) error {

@@ -91,7 +91,7 @@ func TestRules(t *testing.T) {
 			t.Fatal(err)
 		}
 		list, err := s.Rules(ctx, d)
-		if err != nil || len(list) != 2 || list[0] != first || list[1].Text != "No spam" {
+		if err != nil || len(list) != 2 || list[0].ID != first.ID || list[0].Text != first.Text || list[1].Text != "No spam" {
 			t.Fatalf("%+v, %v", list, err)
 		}
 		if err := s.RemoveRule(ctx, first.ID); err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/gomph/gomph/internal/kit/errs"
 	"github.com/gomph/gomph/internal/kit/jobs"
 	"github.com/gomph/gomph/internal/kit/mail"
+	"github.com/gomph/gomph/internal/kit/text"
 )
 
 // Deps is what the mailer stands on.
@@ -56,8 +57,8 @@ func (m *Mailer) send(ctx context.Context, u *access.User, l letter) error {
 		l.to = u.Email
 	}
 	title := oneLine(instance.Title)
-	text := "Hello @" + account.Username + ",\n\n" + strings.Join(l.paragraphs, "\n\n") + "\n\n-- \n" + title + "\n" + m.Site.Base() + "/\n"
-	err = m.Sender.Send(ctx, mail.Message{To: l.to, Subject: fmt.Sprintf(l.subject, title), Text: text})
+	body := "Hello @" + account.Username + ",\n\n" + strings.Join(l.paragraphs, "\n\n") + "\n\n-- \n" + title + "\n" + m.Site.Base() + "/\n"
+	err = m.Sender.Send(ctx, mail.Message{To: l.to, Subject: fmt.Sprintf(l.subject, title), Text: body})
 	if err != nil && mail.IsPermanent(err) {
 		return jobs.Dead(err)
 	}
@@ -205,4 +206,26 @@ func (m *Mailer) RegistrationsLimited(ctx context.Context, e access.Registration
 		"To let everybody in again, sign in and change it in the settings, or run: gomph settings set registrations_mode open",
 		m.Site.URL("/auth/sign_in"),
 	}})
+}
+
+// Terms tells a person that there are new terms of service, and from when.
+func (m *Mailer) Terms(ctx context.Context, e access.TermsTold) error {
+	u, err := m.Access.ByID(ctx, m.DB, e.UserID)
+	if err != nil {
+		return ignoreGone(err)
+	}
+	t, err := m.Settings.TermsByID(ctx, m.DB, e.TermsID)
+	if err != nil {
+		return ignoreGone(err)
+	}
+	from := t.EffectiveOn.Format("2006-01-02")
+	l := letter{subject: "New terms of service on %s", paragraphs: []string{
+		"the terms of service of " + m.Site.LocalDomain + " change. The new ones hold from " + from + " on; read them here:",
+		m.Site.URL("/terms-of-service/" + from),
+	}}
+	if t.Changelog != "" {
+		l.paragraphs = append(l.paragraphs, "What is new:", text.Plain(t.Changelog))
+	}
+	l.paragraphs = append(l.paragraphs, "If you go on using the server from that day on, you agree to them.")
+	return m.send(ctx, u, l)
 }

@@ -2,16 +2,19 @@ package mailer_test
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"regexp"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/settings"
 	"github.com/gomph/gomph/internal/door/mailer"
+	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/jobs"
 	"github.com/gomph/gomph/internal/kit/mail"
 	"github.com/gomph/gomph/internal/kit/pubsub"
@@ -57,7 +60,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{World: make.New(t, dbtest.SQLite(t)), box: &box{}}
-	w.settings = settings.New(settings.Deps{DB: w.DB, IDs: w.IDs, Clock: w.Clock, Site: w.Site, DefaultRegistrations: "approved"})
+	w.settings = settings.New(settings.Deps{DB: w.DB, IDs: w.IDs, Clock: w.Clock, Site: w.Site, DefaultRegistrations: "approved", Jobs: w.Jobs})
 	bus := pubsub.NewLocal()
 	t.Cleanup(func() { _ = bus.Close() })
 	w.access = access.New(access.Deps{DB: w.DB, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Site: w.Site, Settings: w.settings, Accounts: w.Accounts, Bus: bus,
@@ -71,6 +74,8 @@ func newWorld(t *testing.T) *world {
 	on(w.Jobs, "mailer.password_changed", w.mailer.PasswordChanged)
 	on(w.Jobs, "mailer.approved", w.mailer.Approved)
 	on(w.Jobs, "mailer.registrations_limited", w.mailer.RegistrationsLimited)
+	on(w.Jobs, "access.tell_terms", w.access.TellTerms)
+	on(w.Jobs, "mailer.terms", w.mailer.Terms)
 	return w
 }
 
@@ -150,6 +155,23 @@ func TestLettersOfALife(t *testing.T) {
 	must(err)
 	must(w.mailer.AddressChanged(ctx, access.EmailChanged{UserID: u.ID, OldEmail: "ann@mail.example"}))
 	if m = w.box.last(t, 7); m.To != "ann@mail.example" || !strings.Contains(m.Text, "new@mail.example") {
+		t.Errorf("%+v", m)
+	}
+
+	// New terms are told to those who may sign in, and to nobody else.
+	_, err = w.access.SignUp(ctx, access.NewUser{Username: "waiting", Email: "waiting@mail.example", Password: password, Agreement: true, Reason: "x"})
+	must(err)
+	must(w.settings.DraftTerms(ctx, settings.Terms{Text: "Be kind", Changelog: "<p>All of it</p>"}))
+	terms, err := w.settings.PublishTerms(ctx, w.Clock.Now().Add(48*time.Hour))
+	must(err)
+	must(w.access.TellTerms(ctx, settings.TermsPublished{TermsID: terms.ID}))
+	told, err := db.Column[string](ctx, w.DB, "SELECT args FROM jobs WHERE kind = 'mailer.terms'")
+	must(err)
+	if want := fmt.Sprintf(`{"UserID":%d,"TermsID":%d}`, u.ID, terms.ID); len(told) != 1 || told[0] != want {
+		t.Errorf("told %v, not %s", told, want)
+	}
+	must(w.mailer.Terms(ctx, access.TermsTold{UserID: u.ID, TermsID: terms.ID}))
+	if m = w.box.last(t, 8); m.Subject != "New terms of service on My place" || !strings.Contains(m.Text, "/terms-of-service/"+terms.EffectiveOn.Format("2006-01-02")+"\n") || !strings.Contains(m.Text, "All of it") {
 		t.Errorf("%+v", m)
 	}
 }

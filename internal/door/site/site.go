@@ -130,6 +130,9 @@ func (s *Server) Mount(mux chi.Router) {
 	}
 	public(view.PathLanding, s.landing)
 	public(view.PathAbout, s.about)
+	public(view.PathPrivacy, s.privacyPolicy)
+	public(view.PathTerms, s.terms)
+	public(view.PathTerms+"/{date}", s.terms)
 	public("/@{name}", s.profile)
 	public("/@{name}/with_replies", s.profile)
 	public("/@{name}/tagged/{hashtag}", s.profile)

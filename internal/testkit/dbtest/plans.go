@@ -14,7 +14,8 @@ import (
 )
 
 // small are tables that may be read whole: they have a row for each rule, process or decision of the server, not for each person or post.
-var small = []string{"settings", "rules", "processes", "leases", "worker_settings", "paused_queues", "scheduled_runs", "relays", "domain_blocks", "domain_allows", "schema_migrations", "instances", "announcements"}
+var small = []string{"settings", "rules", "processes", "leases", "worker_settings", "paused_queues", "scheduled_runs", "relays", "domain_blocks", "domain_allows", "schema_migrations", "instances", "announcements",
+	"rule_translations", "terms_of_services", "activity_weeks"}
 
 // few are indexes for some rows alone, which may be walked from end to end.
 var few = []string{"users_staff", "accounts_local", "jobs_running", "jobs_lanes", "jobs_dead", "statuses_deleted"}

@@ -13,6 +13,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/moderation"
 	"github.com/gomph/gomph/internal/domain/notifications"
 	"github.com/gomph/gomph/internal/domain/relations"
+	"github.com/gomph/gomph/internal/domain/settings"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/jobs"
@@ -29,6 +30,7 @@ func record(j *jobs.Jobs) *recorder {
 	on[instances.BlockChanged](j, r)
 	on[instances.Returned](j, r)
 	on[accounts.ProfileUpdated](j, r)
+	on[settings.TermsPublished](j, r)
 	on[announcements.Changed](j, r)
 	on[accounts.Consented](j, r)
 	on[accounts.Removed](j, r)

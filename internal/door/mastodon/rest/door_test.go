@@ -109,7 +109,7 @@ func openWith(t testing.TB, d *db.DB, change ...func(*api.Deps)) *door {
 	t.Helper()
 	w := make.New(t, d)
 	o := &door{World: w, t: t, ctx: context.Background(), keys: map[string]key{}, finder: &finder{err: errs.NotFound()}}
-	config := settings.New(settings.Deps{DB: d, IDs: w.IDs, Clock: w.Clock, Site: w.Site})
+	config := settings.New(settings.Deps{DB: d, IDs: w.IDs, Clock: w.Clock, Site: w.Site, Jobs: w.Jobs})
 	o.access = access.New(access.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Site: w.Site, Settings: config, Accounts: w.Accounts, Bus: pubsub.NewLocal()})
 	filter := filters.New(filters.Deps{DB: d, IDs: w.IDs, Clock: w.Clock, Statuses: w.Statuses, Bus: pubsub.NewLocal()})
 	o.notices = notifications.New(notifications.Deps{DB: d, Jobs: w.Jobs, Secret: []byte("secret"), HTTPS: true, IDs: w.IDs, Clock: w.Clock, Accounts: w.Accounts, Relations: w.Relations, Statuses: w.Statuses, Collections: w.Collections})

@@ -58,9 +58,15 @@ func (a *API) instance(w http.ResponseWriter, r *api.Request) error {
 	if err != nil {
 		return err
 	}
+	configuration := a.configuration(i)
+	if _, err := a.Settings.CurrentTerms(r.Context(), a.DB); err == nil {
+		configuration.URLs.TermsOfService = new(a.Site.URL("/terms-of-service"))
+	} else if !errs.IsNotFound(err) {
+		return err
+	}
 	out := entity.Instance{Domain: a.Site.LocalDomain, Title: i.Title, Version: a.apiVersionText(), SourceURL: sourceURL, Description: i.Description,
 		Thumbnail: entity.Thumbnail{URL: a.Site.URL(entity.MissingHeader)}, Icon: []entity.Icon{{Src: a.Site.URL(entity.MissingAvatar), Size: "400x400"}},
-		Languages: []string{"en"}, Configuration: a.configuration(i), APIVersions: map[string]int{"mastodon": apiVersion},
+		Languages: []string{"en"}, Configuration: configuration, APIVersions: map[string]int{"mastodon": apiVersion},
 		Contact: entity.Contact{Email: i.ContactEmail, Account: contact}, Rules: rules, Registrations: registrations(i)}
 	out.Usage.Users.ActiveMonth = active
 	return ok(w, out)
@@ -109,9 +115,6 @@ func (a *API) configuration(i settings.Instance) entity.Configuration {
 	}
 	if i.PrivacyPolicy != "" {
 		c.URLs.PrivacyPolicy = new(a.Site.URL("/privacy-policy"))
-	}
-	if i.Terms != "" {
-		c.URLs.TermsOfService = new(a.Site.URL("/terms-of-service"))
 	}
 	return c
 }
@@ -164,7 +167,11 @@ func (a *API) ruleList(r *api.Request) ([]entity.Rule, error) {
 	}
 	out := make([]entity.Rule, 0, len(list))
 	for _, x := range list {
-		out = append(out, entity.Rule{ID: ids.Format(x.ID), Text: x.Text, Hint: x.Hint, Translations: map[string]entity.RuleTranslation{}})
+		rule := entity.Rule{ID: ids.Format(x.ID), Text: x.Text, Hint: x.Hint, Translations: map[string]entity.RuleTranslation{}}
+		for language, t := range x.Translations {
+			rule.Translations[language] = entity.RuleTranslation{Text: t.Text, Hint: t.Hint}
+		}
+		out = append(out, rule)
 	}
 	return out, nil
 }

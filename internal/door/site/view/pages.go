@@ -29,6 +29,20 @@ type About struct {
 	ExtendedHTML template.HTML // the admin's own long text, cleaned
 }
 
+// Paper is a long text by whoever runs the server: the terms of service, the privacy policy.
+type Paper struct {
+	Page
+	Title, Path string
+	HTML        template.HTML // cleaned
+	// From and Until are the days from which it holds and no longer holds; NextURL is what holds then.
+	From, Until, NextURL string
+}
+
+func (p Paper) head() head { return head{Title: p.Title, URL: p.Site.URL + p.Path} }
+
+// Paper writes a long text.
+func (r *Renderer) Paper(w io.Writer, p Paper) error { return r.render(w, "paper", &p) }
+
 // Rule is one rule of the server; Hint explains it.
 type Rule struct{ Text, Hint string }
 

@@ -44,6 +44,10 @@ func samplePages() map[string]func(*Renderer, io.Writer) error {
 			return r.About(w, About{page, sampleRules(), &admin, "hello@fernbank.example",
 				`<h2>Who we are</h2><p>Fernbank began as a mailing list of a nature reserve. It is paid for by its members, and every bill is public.</p>`})
 		},
+		"paper": func(r *Renderer, w io.Writer) error {
+			return r.Paper(w, Paper{Page: page, Title: "Terms of service", Path: PathTerms, HTML: `<h2>Be kind</h2><p>And do not count other people's birds as yours.</p>`,
+				From: "2026-01-01", Until: "2027-01-01", NextURL: origin + PathTerms + "/2027-01-01"})
+		},
 		"profile": func(r *Renderer, w io.Writer) error {
 			return r.Profile(w, Profile{Page: page, Account: ines(), Pinned: []Post{pinned}, Posts: []Post{photoPost(), cardPost()}, FeedURL: origin + "/@ines.rss",
 				NextURL: origin + "/@ines?max_id=115", FollowURL: PathRemoteFollow + "?acct=ines%40fernbank.example"})

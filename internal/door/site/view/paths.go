@@ -5,6 +5,8 @@ package view
 const (
 	PathLanding           = "/"
 	PathAbout             = "/about"
+	PathPrivacy           = "/privacy-policy"
+	PathTerms             = "/terms-of-service"              // and /{date}
 	PathSignIn            = "/auth/sign_in"                  // GET, POST: email, password, next
 	PathSignUp            = "/auth/sign_up"                  // GET, POST: username, email, password, reason, agreement, website (a trap), next
 	PathSignOut           = "/auth/sign_out"                 // POST

@@ -227,7 +227,7 @@ func TestHostileTextStaysText(t *testing.T) {
 	fill(reflect.ValueOf(&form).Elem(), 0)
 	form.Errors = map[string]string{"email": hostile, "password": hostile, "username": hostile, "reason": hostile, "agreement": hostile, "handle": hostile, "current_password": hostile}
 	pages := map[string]page{
-		"landing": &Landing{}, "about": &About{}, "profile": &Profile{}, "thread": &Thread{}, "embed": &Embed{}, "tag": &Tag{}, "collection": &Collection{}, "sign_in": &SignIn{}, "sign_up": &SignUp{},
+		"landing": &Landing{}, "about": &About{}, "paper": &Paper{}, "profile": &Profile{}, "thread": &Thread{}, "embed": &Embed{}, "tag": &Tag{}, "collection": &Collection{}, "sign_in": &SignIn{}, "sign_up": &SignUp{},
 		"signed_up": &SignedUp{}, "confirmed": &Confirmed{}, "forgot_password": &ForgotPassword{}, "reset_password": &ResetPassword{}, "consent": &Consent{},
 		"out_of_band": &OutOfBand{}, "apps": &Apps{}, "account": &AccountSettings{}, "authorize_interaction": &AuthorizeInteraction{},
 		"remote_follow": &RemoteFollow{}, "failure": &Failure{}, "profile_settings": &ProfileSettings{}, "cleanup_settings": &CleanupSettings{}, "pending": &Pending{},
