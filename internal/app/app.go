@@ -7,6 +7,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/announcements"
+	"github.com/gomph/gomph/internal/domain/annual"
 	"github.com/gomph/gomph/internal/domain/archive"
 	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/feeds"
@@ -59,6 +60,7 @@ type App struct {
 	Feeds         *feeds.Service
 	Search        *search.Service
 	Announcements *announcements.Service
+	Annual        *annual.Service
 	Notifications *notifications.Service
 	Trends        *trends.Service
 	Federation    *activitypub.Server

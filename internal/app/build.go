@@ -12,6 +12,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/announcements"
+	"github.com/gomph/gomph/internal/domain/annual"
 	"github.com/gomph/gomph/internal/domain/archive"
 	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/feeds"
@@ -153,6 +154,7 @@ func (a *App) buildPosts(resolver statuses.Resolver) {
 	})
 	a.Links = links.New(links.Deps{DB: a.DB, IDs: a.IDs, Clock: a.Clock, Site: a.Site, Instances: a.Instances, Accounts: a.Accounts, Statuses: a.Statuses, Fetch: a.fetch, Resolver: resolver, Metrics: a.Metrics})
 	a.Collections = collections.New(collections.Deps{DB: a.DB, Jobs: a.Jobs, IDs: a.IDs, Clock: a.Clock, Site: a.Site, Accounts: a.Accounts, Relations: a.Relations})
+	a.Annual = annual.New(annual.Deps{DB: a.DB, Jobs: a.Jobs, IDs: a.IDs, Clock: a.Clock, Settings: a.Settings})
 	a.Announcements = announcements.New(announcements.Deps{DB: a.DB, Jobs: a.Jobs, IDs: a.IDs, Clock: a.Clock, Media: a.Media, Bus: a.Bus})
 	a.Search = search.New(search.Deps{DB: a.DB, IDs: a.IDs, Clock: a.Clock, Accounts: a.Accounts})
 	a.Trends = trends.New(trends.Deps{DB: a.DB, Clock: a.Clock, Settings: a.Settings})

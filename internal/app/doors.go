@@ -74,7 +74,7 @@ func (a *App) buildDoors() error {
 		DB: a.DB, Clock: a.Clock, Site: a.Site, Settings: a.Settings, Access: a.Access, Accounts: a.Accounts, Relations: a.Relations, Instances: a.Instances,
 		Statuses: a.Statuses, Collections: a.Collections, Media: a.Media, Links: a.Links, Filters: a.Filters, Moderation: a.Moderation, Notifications: a.Notifications, Feeds: a.Feeds, Trends: a.Trends, Render: d.render, Files: files,
 		Finder: finder{a}, VAPIDKey: key.Public, Translator: a.translator(), Cache: a.Cache, Version: config.Version,
-		Search: a.Search, Announcements: a.Announcements,
+		Search: a.Search, Announcements: a.Announcements, Annual: a.Annual,
 	})
 	d.push = push.New(push.Deps{DB: a.DB, Clock: a.Clock, Site: a.Site, Accounts: a.Accounts, Access: a.Access, Statuses: a.Statuses, Notifications: a.Notifications,
 		Fetch: a.fetch, Key: key, Asset: d.render.Asset})

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/annual"
 	"github.com/gomph/gomph/internal/domain/archive"
 	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/feeds"
@@ -175,6 +176,7 @@ func (a *App) onSearch() {
 func (a *App) onAnnouncements() {
 	jobs.On(a.Jobs, "announcements.tell", onDefault, a.Announcements.Tell)
 	jobs.On(a.Jobs, "announcements.due", recurring, a.Announcements.Due)
+	jobs.On(a.Jobs, "annual.generate", onDefault, a.Annual.Generate, jobs.Unique(annual.Wanted.Key))
 }
 
 // onRelations: what follows from what people are to each other.

@@ -47,6 +47,8 @@ type Instance struct {
 	// Terms and PrivacyPolicy are HTML or plain text; empty for none.
 	Terms, PrivacyPolicy string
 	StatusPageURL        string
+	// AnnualReports lets people ask for a report of their year in December.
+	AnnualReports bool
 	// Trends says that what is talked about is shown, TrendableByDefault that nobody has to allow it first.
 	Trends, TrendableByDefault bool
 	// UpdatedAt is when a setting was last changed; zero when none ever was.
@@ -100,6 +102,7 @@ func definitions() []definition {
 		{Definition{Name: "min_age", Help: "The least age in years; 0 asks nobody", Kind: "number"}, func(i *Instance) any { return &i.MinAge }, isAge},
 		long("site_terms", "The terms of service", func(i *Instance) any { return &i.Terms }),
 		long("site_privacy_policy", "The privacy policy", func(i *Instance) any { return &i.PrivacyPolicy }),
+		{Definition{Name: "wrapstodon", Help: "Let people ask for a report of their year in December", Kind: "bool"}, func(i *Instance) any { return &i.AnnualReports }, isBool},
 		line("status_page_url", "A page that tells whether the server works", func(i *Instance) any { return &i.StatusPageURL }, isURL),
 		{Definition{Name: "trends", Help: "Show what is talked about", Kind: "bool"}, func(i *Instance) any { return &i.Trends }, isBool},
 		{Definition{Name: "trendable_by_default", Help: "Show it before anybody looked at it", Kind: "bool"}, func(i *Instance) any { return &i.TrendableByDefault }, isBool},
@@ -166,7 +169,7 @@ func (s *Service) defaults() Instance {
 	if mode == "" {
 		mode = RegistrationsApproved
 	}
-	return Instance{Title: s.Site.LocalDomain, RegistrationsMode: mode, RequireReason: true, Trends: true}
+	return Instance{Title: s.Site.LocalDomain, RegistrationsMode: mode, RequireReason: true, AnnualReports: true, Trends: true}
 }
 
 // Load reads the settings as they are now.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/announcements"
+	"github.com/gomph/gomph/internal/domain/annual"
 	"github.com/gomph/gomph/internal/domain/archive"
 	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/instances"
@@ -32,6 +33,7 @@ func record(j *jobs.Jobs) *recorder {
 	on[accounts.ProfileUpdated](j, r)
 	on[settings.TermsPublished](j, r)
 	on[announcements.Changed](j, r)
+	on[annual.Wanted](j, r)
 	on[accounts.Consented](j, r)
 	on[accounts.Removed](j, r)
 	on[accounts.Moved](j, r)

@@ -17,6 +17,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/announcements"
+	"github.com/gomph/gomph/internal/domain/annual"
 	"github.com/gomph/gomph/internal/domain/feeds"
 	"github.com/gomph/gomph/internal/domain/filters"
 	"github.com/gomph/gomph/internal/domain/moderation"
@@ -58,6 +59,7 @@ type door struct {
 	ctx     context.Context
 
 	announcements *announcements.Service
+	annual        *annual.Service
 }
 
 // key is what a bearer opens.
@@ -116,6 +118,7 @@ func openWith(t testing.TB, d *db.DB, change ...func(*api.Deps)) *door {
 	o.feeds = feeds.New(feeds.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Accounts: w.Accounts, Relations: w.Relations, Statuses: w.Statuses,
 		Cache: cache.NewLocalAt(8<<20, w.Clock), Bus: pubsub.NewLocal()})
 	o.render = entity.New(entity.Deps{Site: w.Site, Clock: w.Clock, Accounts: w.Accounts, Relations: w.Relations, Statuses: w.Statuses, Media: w.Media, Links: w.Links, Filters: filter, Collections: w.Collections})
+	o.annual = annual.New(annual.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Settings: config})
 	o.announcements = announcements.New(announcements.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Media: w.Media})
 	o.search = search.New(search.Deps{DB: d, IDs: w.IDs, Clock: w.Clock, Accounts: w.Accounts})
 	o.trends = trends.New(trends.Deps{DB: d, Clock: w.Clock, Settings: config})
@@ -128,7 +131,7 @@ func openWith(t testing.TB, d *db.DB, change ...func(*api.Deps)) *door {
 	a := rest.New(rest.Deps{DB: d, Clock: w.Clock, Site: w.Site, Settings: config, Access: o.access, Accounts: w.Accounts, Relations: w.Relations, Instances: w.Instances,
 		Statuses: w.Statuses, Collections: w.Collections, Media: w.Media, Links: w.Links, Filters: filter, Moderation: moderation.New(moderation.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Accounts: w.Accounts, Statuses: w.Statuses}), Notifications: o.notices, Feeds: o.feeds, Trends: o.trends, Files: files, Finder: o.finder, Version: "1.0.0", VAPIDKey: "public", Translator: libreTranslate(t), Cache: cache.NewLocalAt(1<<20, w.Clock),
 		Render: o.render,
-		Search: o.search, Announcements: o.announcements})
+		Search: o.search, Announcements: o.announcements, Annual: o.annual})
 	o.routes, o.web = a.Routes(), a
 	o.limiter = limit.New(cache.NewLocalAt(1<<20, w.Clock), w.Clock, nil)
 	deps := api.Deps{Auth: o, Log: slog.New(slog.NewTextHandler(testWriter{t}, nil))}

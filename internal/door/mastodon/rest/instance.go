@@ -58,6 +58,10 @@ func (a *API) instance(w http.ResponseWriter, r *api.Request) error {
 	if err != nil {
 		return err
 	}
+	campaign, err := a.Annual.Campaign(r.Context(), a.DB)
+	if err != nil {
+		return err
+	}
 	configuration := a.configuration(i)
 	if _, err := a.Settings.CurrentTerms(r.Context(), a.DB); err == nil {
 		configuration.URLs.TermsOfService = new(a.Site.URL("/terms-of-service"))
@@ -69,6 +73,9 @@ func (a *API) instance(w http.ResponseWriter, r *api.Request) error {
 		Languages: []string{"en"}, Configuration: configuration, APIVersions: map[string]int{"mastodon": apiVersion},
 		Contact: entity.Contact{Email: i.ContactEmail, Account: contact}, Rules: rules, Registrations: registrations(i)}
 	out.Usage.Users.ActiveMonth = active
+	if campaign != 0 {
+		out.Wrapstodon = &campaign
+	}
 	return ok(w, out)
 }
 

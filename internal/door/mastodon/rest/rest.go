@@ -9,6 +9,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/announcements"
+	"github.com/gomph/gomph/internal/domain/annual"
 	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/feeds"
 	"github.com/gomph/gomph/internal/domain/filters"
@@ -61,6 +62,7 @@ type Deps struct {
 	Search        *search.Service
 	Trends        *trends.Service
 	Announcements *announcements.Service
+	Annual        *annual.Service
 	Render        *entity.Renderer
 	Files         blob.Store
 	// Finder is nil for a server that never looks elsewhere.

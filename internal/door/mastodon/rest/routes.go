@@ -31,7 +31,7 @@ var (
 // test compares them. An endpoint that is not here answers 404.
 func (a *API) Routes() []api.Route {
 	var all []api.Route
-	for _, part := range [][]api.Route{a.accountRoutes(), a.profileRoutes(), a.featuredRoutes(), a.collectionRoutes(), a.statusRoutes(), a.scheduledRoutes(), a.timelineRoutes(), a.noticeRoutes(), a.pushRoutes(), a.tagRoutes(), a.peopleRoutes(), a.translationRoutes(), a.linkRoutes(), a.trendRoutes(), a.announcementRoutes(), a.listRoutes(), a.filterRoutes(), a.instanceRoutes(), a.paperRoutes(), a.moderationRoutes()} {
+	for _, part := range [][]api.Route{a.accountRoutes(), a.profileRoutes(), a.featuredRoutes(), a.collectionRoutes(), a.statusRoutes(), a.scheduledRoutes(), a.timelineRoutes(), a.noticeRoutes(), a.pushRoutes(), a.tagRoutes(), a.peopleRoutes(), a.translationRoutes(), a.linkRoutes(), a.trendRoutes(), a.announcementRoutes(), a.annualRoutes(), a.listRoutes(), a.filterRoutes(), a.instanceRoutes(), a.paperRoutes(), a.moderationRoutes()} {
 		all = append(all, part...)
 	}
 	return all
