@@ -19,6 +19,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/announcements"
+	"github.com/gomph/gomph/internal/domain/annual"
 	"github.com/gomph/gomph/internal/domain/archive"
 	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/instances"
@@ -200,7 +201,6 @@ func TestReactionsKeepTheirBudgets(t *testing.T) {
 // unplayed are the reactions that need what this scene does not have: sign-ups that wait, other servers that hide parts of a
 // thread, thousands of followers.
 var unplayed = []string{
-	"annual.generate", // is asked for in December alone
 	"mailer.approved", "mailer.registrations_limited", "mailer.confirm_again", "mailer.new_address", "activitypub.fetch_parent", "activitypub.fetch_replies", "activitypub.fill_thread", "activitypub.host_returned", "activitypub.spread_missed", "feeds.batch",
 	"activitypub.sync_followers", // the two agree on who follows whom
 }
@@ -288,6 +288,20 @@ func everything(here, there *server) {
 	_, err = there.Statuses.Bookmark(ctx, eve, quotableThere.ID, true)
 	there.must(err)
 	both()
+
+	// A report of the year, as if it were December.
+	year := here.Clock.Now().UTC().Year()
+	here.must(here.DB.Write(ctx, func(tx *db.Tx) error {
+		if err := tx.Do(ctx, "asking for a report", "INSERT INTO generated_annual_reports (id, account_id, year, schema_version, created_at) VALUES (1, $1, $2, 2, 1)", ann.ID, year); err != nil {
+			return err
+		}
+		return here.Jobs.Emit(ctx, tx, annual.Wanted{AccountID: ann.ID, Year: year})
+	}))
+	both()
+	told, err := here.Notifications.List(ctx, here.DB, ann.ID, notifications.Options{Types: []string{notifications.AnnualReport}}, db.Page{Limit: 2})
+	if here.must(err); len(told) != 1 || told[0].Year != year {
+		here.t.Errorf("of the report of %d ann was told %v", year, told)
+	}
 
 	poll := here.post(ann, statuses.Draft{Text: "which?", Poll: &statuses.PollDraft{Options: []string{"a", "b"}, ExpiresIn: time.Hour}})
 	both()

@@ -177,6 +177,9 @@ func (a *App) onAnnouncements() {
 	jobs.On(a.Jobs, "announcements.tell", onDefault, a.Announcements.Tell)
 	jobs.On(a.Jobs, "announcements.due", recurring, a.Announcements.Due)
 	jobs.On(a.Jobs, "annual.generate", onDefault, a.Annual.Generate, jobs.Unique(annual.Wanted.Key))
+	jobs.On(a.Jobs, "notifications.annual_report", onDefault, func(ctx context.Context, e annual.Generated) error {
+		return a.Notifications.Reported(ctx, e.AccountID, e.Year)
+	})
 }
 
 // onRelations: what follows from what people are to each other.

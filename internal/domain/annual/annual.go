@@ -75,6 +75,15 @@ func (Wanted) Kind() string { return "annual.wanted" }
 // Key keeps one report from being put together twice at once.
 func (e Wanted) Key() string { return fmt.Sprintf("%d:%d", e.AccountID, e.Year) }
 
+// Generated says that a report is there.
+type Generated struct {
+	AccountID accounts.ID
+	Year      int
+}
+
+// Kind names the event.
+func (Generated) Kind() string { return "annual.generated" }
+
 // Deps is what the service stands on.
 type Deps struct {
 	DB       *db.DB
@@ -161,7 +170,11 @@ func (s *Service) Generate(ctx context.Context, e Wanted) error {
 		return err
 	}
 	return s.DB.Write(ctx, func(tx *db.Tx) error {
-		return tx.Do(ctx, "keeping a report", "UPDATE generated_annual_reports SET data = $1 WHERE account_id = $2 AND year = $3 AND data = ''", string(text), e.AccountID, e.Year)
+		n, err := tx.Exec(ctx, "UPDATE generated_annual_reports SET data = $1 WHERE account_id = $2 AND year = $3 AND data = ''", string(text), e.AccountID, e.Year)
+		if err != nil || n == 0 {
+			return err
+		}
+		return s.Jobs.Emit(ctx, tx, Generated(e))
 	})
 }
 

@@ -34,10 +34,12 @@ const (
 	// AddedToCollection and CollectionUpdate are of the collection that the account is in.
 	AddedToCollection = "added_to_collection"
 	CollectionUpdate  = "collection_update"
+	// AnnualReport is from the account itself: a report of its year is there.
+	AnnualReport = "annual_report"
 )
 
 // Types are all that there are.
-var Types = []string{Mention, Status, Reblog, Follow, FollowRequest, Favourite, Poll, Update, SignUp, Quote, QuotedUpdate, AddedToCollection, CollectionUpdate}
+var Types = []string{Mention, Status, Reblog, Follow, FollowRequest, Favourite, Poll, Update, SignUp, Quote, QuotedUpdate, AddedToCollection, CollectionUpdate, AnnualReport}
 
 // groupSpan is how much time notices of one group may span (Mastodon).
 const groupSpan = 12 * time.Hour
@@ -52,9 +54,11 @@ type Notification struct {
 	StatusID statuses.ID
 	// CollectionID is the collection that it is about, 0 for none.
 	CollectionID collections.ID
-	GroupKey     string
-	Filtered     bool
-	CreatedAt    time.Time
+	// Year is the one that a report is about, 0 for none.
+	Year      int
+	GroupKey  string
+	Filtered  bool
+	CreatedAt time.Time
 }
 
 // Deps is what the service stands on.
@@ -93,13 +97,15 @@ type Message struct {
 	At int64
 }
 
-const columns = "n.id, n.account_id, n.type, n.from_account_id, n.status_id, n.collection_id, n.group_key, n.filtered, n.created_at"
+const columns = "n.id, n.account_id, n.type, n.from_account_id, n.status_id, n.collection_id, n.subject, n.group_key, n.filtered, n.created_at"
 
 func scan(r db.Row) (*Notification, error) {
 	var n Notification
-	var created int64
-	err := r.Scan(&n.ID, &n.AccountID, &n.Type, &n.FromAccountID, &n.StatusID, &n.CollectionID, &n.GroupKey, &n.Filtered, &created)
-	n.CreatedAt = db.At(created)
+	var created, subject int64
+	err := r.Scan(&n.ID, &n.AccountID, &n.Type, &n.FromAccountID, &n.StatusID, &n.CollectionID, &subject, &n.GroupKey, &n.Filtered, &created)
+	if n.CreatedAt = db.At(created); n.Type == AnnualReport {
+		n.Year = int(subject)
+	}
 	return &n, err
 }
 

@@ -297,3 +297,8 @@ func (s *Service) SignedUp(ctx context.Context, id accounts.ID) error {
 	}
 	return s.tell(ctx, notice{kind: SignUp, from: id, subject: int64(id), at: s.Clock.Now()}, staff)
 }
+
+// Reported tells somebody that the report of their year is there. As no account is behind that, the notice is from themselves (Mastodon).
+func (s *Service) Reported(ctx context.Context, me accounts.ID, year int) error {
+	return s.tell(ctx, notice{kind: AnnualReport, from: me, subject: int64(year), at: s.Clock.Now(), toSelf: true}, []accounts.ID{me})
+}

@@ -34,6 +34,7 @@ func record(j *jobs.Jobs) *recorder {
 	on[settings.TermsPublished](j, r)
 	on[announcements.Changed](j, r)
 	on[annual.Wanted](j, r)
+	on[annual.Generated](j, r)
 	on[accounts.Consented](j, r)
 	on[accounts.Removed](j, r)
 	on[accounts.Moved](j, r)

@@ -59,6 +59,11 @@ func annualData(d annual.Data) AnnualData {
 	return out
 }
 
+// AnnualReportEvent is that a report is there.
+type AnnualReportEvent struct {
+	Year int `json:"year"`
+}
+
 // AnnualReports are reports with what they name.
 type AnnualReports struct {
 	AnnualReports []AnnualReport `json:"annual_reports"`

@@ -33,6 +33,7 @@ type NotificationGroup struct {
 	SampleIDs    []string              `json:"sample_account_ids"`
 	StatusID     *string               `json:"status_id,omitempty"`
 	Collection   *Collection           `json:"collection,omitempty"`
+	AnnualReport *AnnualReportEvent    `json:"annual_report,omitempty"`
 	Fallback     *NotificationFallback `json:"fallback,omitempty"`
 }
 
@@ -137,6 +138,9 @@ func groupOf(g *notifications.Group, found map[accounts.ID]*Account, o GroupOpti
 	}
 	if g.StatusID != 0 {
 		e.StatusID = new(ids.Format(g.StatusID))
+	}
+	if g.Year != 0 {
+		e.AnnualReport = &AnnualReportEvent{g.Year}
 	}
 	e.Fallback = Fallback(g.Type, found[g.Sample[0]], g.Count, o.Supported)
 	return e, true

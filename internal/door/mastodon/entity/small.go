@@ -155,11 +155,11 @@ type Conversation struct {
 	LastStatus *Status    `json:"last_status"`
 }
 
-// AsyncRefresh is work that goes on while an app waits for its results.
+// AsyncRefresh is work that goes on while an app waits for its results, which it counts if there are several.
 type AsyncRefresh struct {
 	ID          string `json:"id"`
 	Status      string `json:"status"`
-	ResultCount int64  `json:"result_count"`
+	ResultCount *int64 `json:"result_count"`
 }
 
 // FeaturedTag is a hashtag on a profile; the count is a number in text.

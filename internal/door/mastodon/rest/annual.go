@@ -22,9 +22,12 @@ func (a *API) annualRoutes() []api.Route {
 	}
 }
 
-// year is the year in the path; 0, of which nobody has a report, for what is none.
-func year(r *api.Request) int {
-	if n, err := strconv.Atoi(r.Path("year")); err == nil && n > 0 && n < 10_000 {
+// year is the year in the path, as yearOf reads it.
+func year(r *api.Request) int { return yearOf(r.Path("year")) }
+
+// yearOf reads a year; 0, of which nobody has a report, for what is none.
+func yearOf(text string) int {
+	if n, err := strconv.Atoi(text); err == nil && n > 0 && n < 10_000 {
 		return n
 	}
 	return 0
@@ -59,16 +62,20 @@ func (a *API) annualReportState(w http.ResponseWriter, r *api.Request) error {
 	if err != nil {
 		return err
 	}
+	if state == annual.Generating {
+		announceReport(w, year(r))
+	}
 	return ok(w, map[string]string{"state": state})
 }
 
-// generateAnnualReport answers with 202 while a report is put together; its state tells when it is there.
+// generateAnnualReport answers with 202 while a report is put together; its state tells when it is there, and so does the refresh that is named.
 func (a *API) generateAnnualReport(w http.ResponseWriter, r *api.Request) error {
 	under, err := a.Annual.Ask(r.Context(), r.Viewer(), year(r))
 	if err != nil {
 		return err
 	}
 	if under {
+		announceReport(w, year(r))
 		return httpio.JSON(w, http.StatusAccepted, struct{}{})
 	}
 	return ok(w, struct{}{})

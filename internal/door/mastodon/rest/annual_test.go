@@ -44,10 +44,24 @@ func TestAnnualReports(t *testing.T) {
 			d.get("/api/v1/annual_reports/"+other, ann).want(404)
 			d.post("/api/v1/annual_reports/"+other+"/read", ann, nil).want(404)
 		}
-		d.post(one+"/generate", ann, nil).want(202)
-		d.post(one+"/generate", ann, nil).want(202)
+		refresh := func(a *reply) string { return a.header.Get("Mastodon-Async-Refresh") }
+		const header, poll = `id="annual-report-2027", retry=2`, "/api/v1_alpha/async_refreshes/annual-report-2027"
+		if h := refresh(d.get(one+"/state", ann)); h != "" {
+			t.Errorf("before it is asked for: %q", h)
+		}
+		d.get(poll, ann).want(404)
+		for range 2 {
+			if h := refresh(d.post(one+"/generate", ann, nil).want(202)); h != header {
+				t.Errorf("asked for: %q", h)
+			}
+		}
 		d.post(one+"/generate", bob, nil).want(200)
-		d.get(one+"/state", ann).is("state", "generating")
+		if h := refresh(d.get(one+"/state", ann).is("state", "generating")); h != header {
+			t.Errorf("while it is put together: %q", h)
+		}
+		d.get(poll, ann).want(200).is("async_refresh.id", "annual-report-2027").is("async_refresh.status", "running").is("async_refresh.result_count", nil)
+		d.get(poll, bob).want(404)
+		d.get("/api/v1_alpha/async_refreshes/annual-report-x", ann).want(404)
 		d.get(one, ann).want(404)
 		var asked []annual.Wanted
 		for _, e := range d.Events() {
@@ -59,7 +73,29 @@ func TestAnnualReports(t *testing.T) {
 			t.Fatalf("asked for %v", asked)
 		}
 		must(d.annual.Generate(d.ctx, asked[0]))
-		d.get(one+"/state", ann).is("state", "available")
+		must(d.annual.Generate(d.ctx, asked[0]))
+		var ready []annual.Generated
+		for _, e := range d.Events() {
+			if g, ok := e.(annual.Generated); ok {
+				ready = append(ready, g)
+			}
+		}
+		if len(ready) != 1 || ready[0] != annual.Generated(asked[0]) {
+			t.Fatalf("told of %v", ready)
+		}
+		// No policy keeps the notice from who asked, and it comes once.
+		d.call("PATCH", "/api/v2/notifications/policy", ann, map[string]any{"for_not_following": "drop", "for_not_followers": "drop", "for_new_accounts": "drop"}).want(200)
+		for range 2 {
+			must(d.notices.Reported(d.ctx, ann.ID, 2027))
+		}
+		const kind = "?types[]=annual_report"
+		d.get("/api/v1/notifications"+kind, ann).is("0.type", "annual_report").is("0.account.id", idsOf(ann.ID)).is("1", nil)
+		d.get("/api/v2/notifications"+kind, ann).is("notification_groups.0.type", "annual_report").is("notification_groups.0.annual_report.year", 2027.0)
+		d.get("/api/v2/notifications?types[]=annual_report&supported_types[]=mention", ann).is("notification_groups.0.fallback.title", "ann can look back at the year")
+		if h := refresh(d.get(one+"/state", ann).is("state", "available")); h != "" {
+			t.Errorf("when it is there: %q", h)
+		}
+		d.get(poll, ann).is("async_refresh.status", "finished")
 		for _, at := range []string{one, "/api/v1/annual_reports"} {
 			a := d.get(at, ann)
 			a.is("annual_reports.0.year", 2027.0).is("annual_reports.0.data.archetype", "lurker").is("annual_reports.0.data.top_statuses.by_reblogs", idsOf(best.ID))
