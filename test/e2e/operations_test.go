@@ -26,6 +26,7 @@ func TestOperations(t *testing.T) {
 		s.Step(t, "a drain ends well", func(t *testing.T) { drains(t, s, ann) })
 		s.Step(t, "commands work beside the server", func(t *testing.T) { commands(t, s) })
 		s.Step(t, "the settings in force are shown without secrets", func(t *testing.T) { settings(t, s) })
+		s.Step(t, "rules, terms and reports", func(t *testing.T) { papers(t, s, ann) })
 	})
 }
 
