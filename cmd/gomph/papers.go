@@ -3,7 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -139,7 +141,8 @@ func listRules(e *env, a *app.App) error {
 	w := tabwriter.NewWriter(e.out, 2, 4, 2, ' ', 0)
 	for _, r := range list {
 		_, _ = fmt.Fprintf(w, "%d\t\t%s\t%s\n", r.ID, r.Text, r.Hint)
-		for language, t := range r.Translations {
+		for _, language := range slices.Sorted(maps.Keys(r.Translations)) {
+			t := r.Translations[language]
 			_, _ = fmt.Fprintf(w, "\t%s\t%s\t%s\n", language, t.Text, t.Hint)
 		}
 	}
