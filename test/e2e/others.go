@@ -29,10 +29,10 @@ func (s *Server) Client(script string, one, other Account) {
 		"GOMPH_URL="+s.URL, "GOMPH_EMAIL="+one.Email, "GOMPH_PASSWORD="+one.Password, "GOMPH_EMAIL2="+other.Email, "GOMPH_PASSWORD2="+other.Password)
 }
 
-// ActorTests runs the actor tests that others wrote against one actor.
-func (s *Server) ActorTests(actor string) {
+// ActorTests runs the actor tests that others wrote against one actor; env is for the program that runs them.
+func (s *Server) ActorTests(actor string, env ...string) {
 	s.t.Helper()
-	runScript(s.t, filepath.Join("..", "peers"), "actor-tests.js", "ACTOR="+actor)
+	runScript(s.t, filepath.Join("..", "peers"), "actor-tests.js", append(env, "ACTOR="+actor)...)
 }
 
 // runScript runs a JavaScript or Python file in its folder.

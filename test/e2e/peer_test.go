@@ -47,6 +47,7 @@ func TestPeerOverTLS(t *testing.T) {
 		Step(t, name, func(t *testing.T) { part(t, f) }, s, peer)
 	}
 	step("a handle and an address resolve", resolves)
+	step("the actor passes the tests of others", func(_ *testing.T, f fediverse) { f.s.ActorTests(f.actor, "NODE_EXTRA_CA_CERTS="+authority) })
 	step("follow both ways", followsPeer)
 	step("our posts arrive there", postsToPeer)
 	step("theirs arrive here", postsFromPeer)
