@@ -222,7 +222,7 @@ func everything(here, there *server) {
 	list, err := here.Relations.CreateList(ctx, relations.List{AccountID: bob.ID, Title: "friends", RepliesPolicy: "list"})
 	here.must(err)
 	here.must(here.Relations.AddToList(ctx, list, []accounts.ID{ann.ID}))
-	_, err = here.Accounts.UpdateProfile(ctx, ann.ID, accounts.Profile{DisplayName: ptr("Ann")})
+	_, err = here.Accounts.UpdateProfile(ctx, ann.ID, accounts.Profile{DisplayName: ptr("Ann"), Fields: &[]accounts.Field{{Name: "Also", Value: eve.URL}}})
 	here.must(err)
 	both()
 

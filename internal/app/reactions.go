@@ -138,6 +138,7 @@ func (a *App) onPosts() {
 	jobs.On(j, "activitypub.send_quote_request", fanOut, fed.SendQuoteRequest)
 	jobs.On(j, "activitypub.send_revoked", fanOutOfTwo, fed.SendRevoked)
 	jobs.On(j, "activitypub.check_quote", pulls, fed.CheckQuote, jobs.Unique(statuses.QuoteReceived.Key), jobs.Lane(statuses.QuoteReceived.Host))
+	jobs.On(j, "links.verify", previews, a.Links.Verify, jobs.Unique(accounts.LinksGiven.Key))
 	jobs.On(j, "links.preview", previews, a.Links.Preview, jobs.Lane(statuses.LinkPosted.Host))
 	jobs.On(j, "activitypub.send_pin", fanOut, fed.SendPin)
 	jobs.On(j, "activitypub.send_featured_tag", fanOut, fed.SendFeaturedTag)

@@ -120,6 +120,11 @@ func (s *Service) UpdateProfile(ctx context.Context, id ID, p Profile) (*Account
 				return err
 			}
 		}
+		if p.Fields != nil && unverified(a.Fields, true) {
+			if err := s.Jobs.Emit(ctx, tx, LinksGiven{id}); err != nil {
+				return err
+			}
+		}
 		return s.Jobs.Emit(ctx, tx, ProfileUpdated{AccountID: id, Local: true})
 	})
 	if err != nil {

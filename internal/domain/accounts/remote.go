@@ -3,7 +3,9 @@ package accounts
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,7 +71,7 @@ func (s *Service) upsert(ctx context.Context, tx *db.Tx, r Remote) (*Account, er
 			return nil, err
 		}
 	}
-	return s.updateRemote(ctx, tx, old.ID, r, now)
+	return s.updateRemote(ctx, tx, old.ID, r, old.Fields, now)
 }
 
 // sameHost reports whether two ids are of the same host, port included.
@@ -107,10 +109,12 @@ func (s *Service) insertRemote(ctx context.Context, tx *db.Tx, r Remote, now tim
 	if err != nil {
 		return nil, err
 	}
-	return s.updateRemote(ctx, tx, id, r, now)
+	return s.updateRemote(ctx, tx, id, r, nil, now)
 }
 
-func (s *Service) updateRemote(ctx context.Context, tx *db.Tx, id ID, r Remote, now time.Time) (*Account, error) {
+func (s *Service) updateRemote(ctx context.Context, tx *db.Tx, id ID, r Remote, old []Field, now time.Time) (*Account, error) {
+	r.Fields = slices.Clone(r.Fields)
+	keepVerified(r.Fields, old)
 	moved := ID(0)
 	if r.MovedToURI != "" {
 		if to, err := s.ByURI(ctx, tx, r.MovedToURI); err == nil && to.ID != id {
@@ -134,6 +138,11 @@ func (s *Service) updateRemote(ctx context.Context, tx *db.Tx, id ID, r Remote, 
 	}
 	if err := s.replaceKeys(ctx, tx, id, r.Keys); err != nil {
 		return nil, err
+	}
+	if !slices.Equal(r.Fields, old) && unverified(r.Fields, false) {
+		if err := s.Jobs.EmitAt(ctx, tx, now.Add(rand.N(verifySpread)), LinksGiven{id}); err != nil { //nolint:gosec // no secret
+			return nil, err
+		}
 	}
 	return s.ByID(ctx, tx, id)
 }

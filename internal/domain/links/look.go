@@ -110,11 +110,15 @@ func (s *Service) read(ctx context.Context, address string) (*preview.Page, erro
 	if err != nil {
 		return nil, err
 	}
-	kind, _, err := mime.ParseMediaType(res.Header.Get("Content-Type"))
-	if err != nil || kind != "text/html" && kind != "application/xhtml+xml" {
+	if !isPage(res) {
 		return nil, nil
 	}
 	return preview.Parse(res.Body, res.Header.Get("Content-Type"), res.URL), nil
+}
+
+func isPage(res *fetch.Response) bool {
+	kind, _, err := mime.ParseMediaType(res.Header.Get("Content-Type"))
+	return err == nil && (kind == "text/html" || kind == "application/xhtml+xml")
 }
 
 // Embed asks another site how it wants a page of it to be shown. It takes as long as a network does; errs.NotFound says that the site does

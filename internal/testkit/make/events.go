@@ -36,6 +36,7 @@ func record(j *jobs.Jobs) *recorder {
 	on[annual.Wanted](j, r)
 	on[annual.Generated](j, r)
 	on[accounts.Consented](j, r)
+	on[accounts.LinksGiven](j, r)
 	on[accounts.Removed](j, r)
 	on[accounts.Moved](j, r)
 	on[moderation.Reported](j, r)
