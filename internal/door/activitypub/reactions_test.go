@@ -79,6 +79,7 @@ func register(j *jobs.Jobs, s *activitypub.Server) {
 func registerRest(j *jobs.Jobs) {
 	jobs.On(j, "test.link_posted", jobs.Policy{Queue: jobs.Default}, ignore[statuses.LinkPosted])
 	jobs.On(j, "test.consented", jobs.Policy{Queue: jobs.Default}, ignore[accounts.Consented])
+	jobs.On(j, "test.links_given", jobs.Policy{Queue: jobs.Default}, ignore[accounts.LinksGiven])
 	jobs.On(j, "test.bookmarked", jobs.Policy{Queue: jobs.Default}, ignore[statuses.Bookmarked])
 	jobs.On(j, "test.quoted", jobs.Policy{Queue: jobs.Default}, ignore[statuses.Quoted])
 	jobs.On(j, "test.muted", jobs.Policy{Queue: jobs.Default}, ignore[relations.Muted])
