@@ -100,7 +100,7 @@ async function consent(browser) {
 }
 
 async function read(browser, token) {
-  const status = await post('/api/v1/statuses', { status: 'Seen in a real #browser, with a link to https://example.com/path\n\nand a second paragraph.' }, token);
+  const status = await post('/api/v1/statuses', { status: 'Seen in a real #browser, with a link to https://example.com:22/path\n\nand a second paragraph.' }, token);
   await post('/api/v1/statuses', { status: 'An answer to it.', in_reply_to_id: status.id }, token);
   await post('/api/v1/statuses', { status: 'Behind a warning.', spoiler_text: 'A warning' }, token);
   const tab = await open(browser);

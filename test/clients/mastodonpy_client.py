@@ -197,7 +197,7 @@ def own(checks, ann, bob):
         equal(str(ann.app.markers_get(["home"]).home.last_read_id), str(post.id), "marker read")
 
     def profile():
-        changed = ann.app.account_update_credentials(display_name="Ann Example", note="I <3 #tests", locked=False, fields=[("Site", "https://a.example")])
+        changed = ann.app.account_update_credentials(display_name="Ann Example", note="I <3 #tests", locked=False, fields=[("Site", "https://a.example:22")])
         equal(changed.display_name, "Ann Example")
         contains(changed.note, "I &lt;3")
         equal(changed.source.note, "I <3 #tests", "source of the note")

@@ -317,14 +317,14 @@ func markersAndPreferences(t *testing.T, ann Person) {
 func profiles(t *testing.T, ann, bob Person) {
 	var me Profile
 	ann.Do("PATCH", "/api/v1/accounts/update_credentials", url.Values{
-		"display_name": {"Ann <b>"}, "note": {"I like #tests & @bob"}, "fields_attributes[0][name]": {"Site"}, "fields_attributes[0][value]": {"https://ann.example.com"},
+		"display_name": {"Ann <b>"}, "note": {"I like #tests & @bob"}, "fields_attributes[0][name]": {"Site"}, "fields_attributes[0][value]": {"https://ann.example.com:22"},
 	}).Want(200).Into(&me)
 	var seen Profile
 	bob.Get("/api/v1/accounts/"+ann.ID, &seen)
 	if seen.DisplayName != "Ann <b>" || !strings.Contains(seen.Note, "&amp;") || !strings.Contains(seen.Note, "mention") || len(seen.Fields) != 1 || seen.Fields[0].Name != "Site" {
 		t.Errorf("profile %+v", seen)
 	}
-	if !strings.Contains(seen.Fields[0].Value, `href="https://ann.example.com"`) {
+	if !strings.Contains(seen.Fields[0].Value, `href="https://ann.example.com:22"`) {
 		t.Errorf("field %+v", seen.Fields)
 	}
 	ann.Do("PATCH", "/api/v1/accounts/update_credentials", url.Values{"display_name": {strings.Repeat("x", 31)}}).Want(422)
