@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -130,12 +128,9 @@ type domainsImportCmd struct {
 
 // Run reads decisions. Lines that make no sense are told and left out; the others count.
 func (c *domainsImportCmd) Run(e *env) error {
-	in := io.ReadCloser(os.Stdin)
-	if c.File != "-" {
-		var err error
-		if in, err = os.Open(c.File); err != nil {
-			return err
-		}
+	in, err := input(c.File)
+	if err != nil {
+		return err
 	}
 	defer func() { _ = in.Close() }()
 	rows := csv.NewReader(in)

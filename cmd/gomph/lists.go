@@ -27,6 +27,14 @@ func (c *accountExportCmd) Run(e *env) error {
 	})
 }
 
+// input opens a file, or standard input for "-".
+func input(file string) (io.ReadCloser, error) {
+	if file == "-" {
+		return os.Stdin, nil
+	}
+	return os.Open(file)
+}
+
 type accountImportCmd struct {
 	Name      string `arg:"" help:"The username."`
 	Type      string `arg:"" enum:"following,blocking,muting,domain_blocking,bookmarks,lists" help:"following, blocking, muting, domain_blocking, bookmarks or lists."`
@@ -36,12 +44,9 @@ type accountImportCmd struct {
 
 // Run hands a list over to the workers.
 func (c *accountImportCmd) Run(e *env) error {
-	in := io.ReadCloser(os.Stdin)
-	if c.File != "-" {
-		var err error
-		if in, err = os.Open(c.File); err != nil {
-			return err
-		}
+	in, err := input(c.File)
+	if err != nil {
+		return err
 	}
 	defer func() { _ = in.Close() }()
 	return onUser(e, c.Name, "has a list that the workers go through now", func(a *app.App, u *access.User) error {

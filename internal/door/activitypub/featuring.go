@@ -214,9 +214,9 @@ func (s *Server) ofOurs(ctx context.Context, id collections.ID) (*collections.Co
 	return c, owner, err
 }
 
-// SendCollection tells of a new collection of ours.
-func (s *Server) SendCollection(ctx context.Context, e collections.Made) error {
-	c, owner, err := s.ofOurs(ctx, e.CollectionID)
+// sendCollection tells whoever must hear of a collection of ours what is said of it.
+func (s *Server) sendCollection(ctx context.Context, id collections.ID, say func(owner *accounts.Account, doc *ap.FeaturedCollectionDoc) *ap.ActivityDoc) error {
+	c, owner, err := s.ofOurs(ctx, id)
 	if err != nil {
 		return dropped(err)
 	}
@@ -228,24 +228,21 @@ func (s *Server) SendCollection(ctx context.Context, e collections.Made) error {
 	if err != nil {
 		return err
 	}
-	return s.fanOut(ctx, owner, ap.Add(owner.URI, docs[0], owner.URI+featuredPath), inboxes)
+	return s.fanOut(ctx, owner, say(owner, docs[0]), inboxes)
+}
+
+// SendCollection tells of a new collection of ours.
+func (s *Server) SendCollection(ctx context.Context, e collections.Made) error {
+	return s.sendCollection(ctx, e.CollectionID, func(owner *accounts.Account, doc *ap.FeaturedCollectionDoc) *ap.ActivityDoc {
+		return ap.Add(owner.URI, doc, owner.URI+featuredPath)
+	})
 }
 
 // SendCollectionUpdate tells of a collection of ours that is another now.
 func (s *Server) SendCollectionUpdate(ctx context.Context, e collections.Changed) error {
-	c, owner, err := s.ofOurs(ctx, e.CollectionID)
-	if err != nil {
-		return dropped(err)
-	}
-	docs, err := s.collectionDocs(ctx, owner, []*collections.Collection{c})
-	if err != nil {
-		return err
-	}
-	inboxes, err := s.reachOfCollection(ctx, c)
-	if err != nil {
-		return err
-	}
-	return s.fanOut(ctx, owner, ap.UpdateCollection(c.URI+"#updates/"+ids.Format(e.At), docs[0]), inboxes)
+	return s.sendCollection(ctx, e.CollectionID, func(_ *accounts.Account, doc *ap.FeaturedCollectionDoc) *ap.ActivityDoc {
+		return ap.UpdateCollection(doc.ID+"#updates/"+ids.Format(e.At), doc)
+	})
 }
 
 // SendCollectionDelete tells that a collection of ours is gone.
