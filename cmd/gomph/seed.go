@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -11,12 +12,15 @@ import (
 	"github.com/gomph/gomph/internal/domain/relations"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/kit/errs"
+	"github.com/gomph/gomph/internal/schema/crowd"
 )
 
 // seedPassword is everybody's password in the seeded community; it is for trying things out alone.
 const seedPassword = "gomph-gomph-gomph" //nolint:gosec // printed by the command, on purpose
 
-type seedCmd struct{}
+type seedCmd struct {
+	Scale float64 `placeholder:"N" help:"Make a large community instead, to measure with: 10,000 people here, 100,000 elsewhere and a million posts, times N (0.001 to 100). The database must hold nobody yet."`
+}
 
 type seedPerson struct{ name, display, note string }
 
@@ -58,9 +62,12 @@ var seedPosts = []seedPost{
 	{"hollis", "Library tip: you can follow a hashtag the way you follow a person. Try #birds on a grey Monday.", "", -1},
 }
 
-// Run makes a small community. Run again, it leaves what is there alone.
-func (*seedCmd) Run(e *env) error {
+// Run makes a small community, or a large one. Run again, it leaves what is there alone.
+func (c *seedCmd) Run(e *env) error {
 	return e.command(func(a *app.App) error {
+		if c.Scale != 0 {
+			return seedCrowd(e, a, c.Scale)
+		}
 		people := map[string]*accounts.Account{}
 		for _, p := range seedPeople {
 			account, err := seedAccount(e, a, p)
@@ -82,6 +89,32 @@ func (*seedCmd) Run(e *env) error {
 		_, err := fmt.Fprintf(e.out, "made %d people and %d posts. Sign in as any of them, for example ada@seed.example, with the password %s\n", len(seedPeople), len(seedPosts), seedPassword)
 		return err
 	})
+}
+
+// seedCrowd makes a large community, around the server.
+func seedCrowd(e *env, a *app.App, scale float64) error {
+	size, err := crowd.Scaled(scale)
+	if err != nil {
+		return err
+	}
+	inhabited, err := a.Access.Any(e.ctx, a.DB)
+	if err != nil {
+		return err
+	}
+	if inhabited {
+		return errors.New("somebody has an account here already: a large community is made in a database that holds nobody")
+	}
+	hash, err := a.Access.HashPassword(e.ctx, seedPassword)
+	if err != nil {
+		return err
+	}
+	t := &teller{out: e.out, now: time.Now}
+	if err := crowd.New(a.DB, a.Site.Base()).Fill(e.ctx, size, hash, t.tell); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(e.out, "made %d people here, %d elsewhere and %d posts\nSign in as person0@people.example, person1@people.example and so on, with the password %s.\n"+
+		"Their access tokens are bench-person0, bench-person1 and so on: never let others reach this server.\n", size.Locals, size.Remotes, size.Posts, seedPassword)
+	return err
 }
 
 func seedAccount(e *env, a *app.App, p seedPerson) (*accounts.Account, error) {

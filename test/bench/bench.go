@@ -10,6 +10,7 @@ import (
 
 	"github.com/gomph/gomph/internal/kit/ap/httpsig"
 	"github.com/gomph/gomph/internal/kit/db"
+	"github.com/gomph/gomph/internal/schema/crowd"
 )
 
 const (
@@ -20,11 +21,18 @@ const (
 	profileGoal                            = 2
 	idleGoal                               = 60  // MiB
 	startGoal                              = 0.3 // seconds
+	// followed is how many people the reader follows.
+	followed = 50
+	// words are what is posted.
+	words = crowd.Words
 	// following is how many people of this server hear of each measured post.
 	following = 20
 	// smallCrowd and largeCrowd follow somebody whose one post is timed.
 	smallCrowd, largeCrowd = 1_000, 20_000
 )
+
+// account is somebody who was made.
+type account = crowd.Account
 
 // bench measures on one engine.
 type bench struct {
@@ -35,7 +43,7 @@ type bench struct {
 
 	s    *server
 	db   *db.DB // the server's database, opened beside it
-	seed *seeder
+	seed *crowd.Maker
 	// who is in the world: one who reads, one who writes, one whom others look at.
 	reader, author, shown account
 	// readers follow the author and whoever sends from elsewhere.
@@ -113,7 +121,7 @@ func (b *bench) prepare(ctx context.Context, address string) error {
 	if b.db, err = db.Open(ctx, db.Options{URL: address, Pool: 4}); err != nil {
 		return err
 	}
-	b.seed = newSeeder(b.db, b.s.url)
+	b.seed = crowd.New(b.db, b.s.url)
 	key, err := httpsig.GenerateKey(httpsig.DefaultBits)
 	if err != nil {
 		return err
@@ -125,39 +133,39 @@ func (b *bench) prepare(ctx context.Context, address string) error {
 }
 
 func (b *bench) people(ctx context.Context) error {
-	if err := b.seed.neighbours(ctx); err != nil {
+	if err := b.seed.Neighbours(ctx); err != nil {
 		return err
 	}
-	t := b.seed.accountTables()
-	b.reader, b.author, b.shown = b.seed.local(t, "reader"), b.seed.local(t, "author"), b.seed.local(t, "shown")
+	t := b.seed.AccountTables()
+	b.reader, b.author, b.shown = b.seed.Local(t, "reader"), b.seed.Local(t, "author"), b.seed.Local(t, "shown")
 	var read []account
 	for i := range followed {
 		if i%2 == 0 {
-			read = append(read, b.seed.local(t, fmt.Sprintf("friend%d", i)))
+			read = append(read, b.seed.Local(t, fmt.Sprintf("friend%d", i)))
 		} else {
-			read = append(read, b.seed.remote(t, fmt.Sprintf("friend%d", i), "https", fmt.Sprintf("host%d.example", i), ""))
+			read = append(read, b.seed.Remote(t, fmt.Sprintf("friend%d", i), "https", fmt.Sprintf("host%d.example", i), ""))
 		}
 	}
 	for i := range following {
-		b.readers = append(b.readers, b.seed.local(t, fmt.Sprintf("follower%d", i)))
+		b.readers = append(b.readers, b.seed.Local(t, fmt.Sprintf("follower%d", i)))
 	}
-	b.sender.account = b.seed.remote(t, "sender", "http", b.sender.host, b.sender.public)
-	if err := t.flush(ctx, b.db); err != nil {
+	b.sender.account = b.seed.Remote(t, "sender", "http", b.sender.host, b.sender.public)
+	if err := t.Flush(ctx, b.db); err != nil {
 		return err
 	}
-	if err := b.seed.follow(ctx, []account{b.reader}, read); err != nil {
+	if err := b.seed.Follow(ctx, []account{b.reader}, read); err != nil {
 		return err
 	}
-	if err := b.seed.timeline(ctx, read); err != nil {
+	if err := b.seed.Timeline(ctx, read); err != nil {
 		return err
 	}
-	if err := b.seed.timeline(ctx, []account{b.shown}); err != nil {
+	if err := b.seed.Timeline(ctx, []account{b.shown}); err != nil {
 		return err
 	}
-	if err := b.seed.follow(ctx, b.readers, []account{b.author, b.sender.account}); err != nil {
+	if err := b.seed.Follow(ctx, b.readers, []account{b.author, b.sender.account}); err != nil {
 		return err
 	}
-	return b.seed.analyze(ctx)
+	return b.seed.Analyze(ctx)
 }
 
 // drained waits until no job is left that is due, and fails when one has failed.

@@ -34,31 +34,31 @@ func (b *bench) fanoutTo(ctx context.Context, size int) error {
 	if err := b.running(ctx); err != nil {
 		return err
 	}
-	t := b.seed.accountTables()
-	star := b.seed.local(t, fmt.Sprintf("star%d", size))
+	t := b.seed.AccountTables()
+	star := b.seed.Local(t, fmt.Sprintf("star%d", size))
 	crowd := make([]account, size)
 	for i := range crowd {
-		crowd[i] = b.seed.local(t, fmt.Sprintf("fan%dx%d", size, i))
-		if len(t.accounts.rows) == batch {
-			if err := t.flush(ctx, b.db); err != nil {
+		crowd[i] = b.seed.Local(t, fmt.Sprintf("fan%dx%d", size, i))
+		if t.Full() {
+			if err := t.Flush(ctx, b.db); err != nil {
 				return err
 			}
 		}
 	}
-	if err := t.flush(ctx, b.db); err != nil {
+	if err := t.Flush(ctx, b.db); err != nil {
 		return err
 	}
-	if err := b.seed.follow(ctx, crowd, []account{star}); err != nil {
+	if err := b.seed.Follow(ctx, crowd, []account{star}); err != nil {
 		return err
 	}
-	if err := b.seed.analyze(ctx); err != nil {
+	if err := b.seed.Analyze(ctx); err != nil {
 		return err
 	}
 	c := client()
 	defer c.CloseIdleConnections()
 	// Everybody has read their timeline of late, so that everybody has one.
 	read, err := b.s.measure(ctx, size, 4, func(i int) (int64, error) {
-		text, err := ask(ctx, c, http.MethodGet, b.s.url+"/api/v1/timelines/home", crowd[i].token, nil)
+		text, err := ask(ctx, c, http.MethodGet, b.s.url+"/api/v1/timelines/home", crowd[i].Token, nil)
 		return int64(len(text)), err
 	}, nil)
 	if err != nil {
@@ -72,7 +72,7 @@ func (b *bench) fanoutTo(ctx context.Context, size int) error {
 		return err
 	}
 	began := time.Now()
-	text, err := ask(ctx, c, http.MethodPost, b.s.url+"/api/v1/statuses", star.token, url.Values{"status": {words}})
+	text, err := ask(ctx, c, http.MethodPost, b.s.url+"/api/v1/statuses", star.Token, url.Values{"status": {words}})
 	if err != nil {
 		return err
 	}
@@ -89,12 +89,12 @@ func (b *bench) fanoutTo(ctx context.Context, size int) error {
 		return err
 	}
 	for i := 0; i < size; i += size / 20 {
-		text, err := ask(ctx, c, http.MethodGet, b.s.url+"/api/v1/timelines/home?limit=1", crowd[i].token, nil)
+		text, err := ask(ctx, c, http.MethodGet, b.s.url+"/api/v1/timelines/home?limit=1", crowd[i].Token, nil)
 		if err != nil {
 			return err
 		}
 		if !strings.Contains(string(text), `"id":"`+post.ID+`"`) {
-			return fmt.Errorf("the post is not in the timeline of %s: %.200s", crowd[i].name, text)
+			return fmt.Errorf("the post is not in the timeline of %s: %.200s", crowd[i].Name, text)
 		}
 	}
 	rss, err := b.s.rss()
@@ -157,7 +157,7 @@ func (b *bench) streaming(ctx context.Context) error {
 		return err
 	}
 	began := time.Now()
-	if _, err := ask(ctx, client(), http.MethodPost, b.s.url+"/api/v1/statuses", b.author.token, url.Values{"status": {draft(1)}}); err != nil {
+	if _, err := ask(ctx, client(), http.MethodPost, b.s.url+"/api/v1/statuses", b.author.Token, url.Values{"status": {draft(1)}}); err != nil {
 		return err
 	}
 	for i := range n {

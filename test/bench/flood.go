@@ -80,13 +80,13 @@ func (b *bench) floodSender(ctx context.Context, followed bool) (*sender, error)
 	if err != nil {
 		return nil, err
 	}
-	t := b.seed.accountTables()
-	from.account = b.seed.remote(t, "sender", "http", from.host, from.public)
-	if err := t.flush(ctx, b.db); err != nil {
+	t := b.seed.AccountTables()
+	from.account = b.seed.Remote(t, "sender", "http", from.host, from.public)
+	if err := t.Flush(ctx, b.db); err != nil {
 		return nil, err
 	}
 	if followed {
-		err = b.seed.follow(ctx, b.readers, []account{from.account})
+		err = b.seed.Follow(ctx, b.readers, []account{from.account})
 	}
 	return from, err
 }
@@ -191,7 +191,7 @@ func (f *flooder) send(ctx context.Context, rate float64, long time.Duration) er
 // seenAfter posts, and waits until a follower's home shows it.
 func (f *flooder) seenAfter(ctx context.Context, c *http.Client, i int) (time.Duration, error) {
 	began := time.Now()
-	text, err := ask(ctx, c, http.MethodPost, f.s.url+"/api/v1/statuses", f.author.token, url.Values{"status": {draft(i)}})
+	text, err := ask(ctx, c, http.MethodPost, f.s.url+"/api/v1/statuses", f.author.Token, url.Values{"status": {draft(i)}})
 	if err != nil {
 		return 0, err
 	}
@@ -203,7 +203,7 @@ func (f *flooder) seenAfter(ctx context.Context, c *http.Client, i int) (time.Du
 	}
 	follower := f.readers[i%len(f.readers)]
 	for ctx.Err() == nil {
-		text, err := ask(ctx, c, http.MethodGet, f.s.url+"/api/v1/timelines/home?limit=1&max_id="+strconv.FormatInt(post.ID+1, 10), follower.token, nil)
+		text, err := ask(ctx, c, http.MethodGet, f.s.url+"/api/v1/timelines/home?limit=1&max_id="+strconv.FormatInt(post.ID+1, 10), follower.Token, nil)
 		if err != nil {
 			return 0, err
 		}

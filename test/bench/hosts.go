@@ -85,7 +85,7 @@ func (b *bench) deliverTo(ctx context.Context, name string, posts, ill int) (del
 	defer b.s.profile(false)
 	began := time.Now()
 	for i := range posts {
-		if _, err := ask(ctx, c, http.MethodPost, b.s.url+"/api/v1/statuses", author.token, url.Values{"status": {draft(i)}}); err != nil {
+		if _, err := ask(ctx, c, http.MethodPost, b.s.url+"/api/v1/statuses", author.Token, url.Values{"status": {draft(i)}}); err != nil {
 			return delivered{}, err
 		}
 	}
@@ -106,18 +106,18 @@ func (b *bench) deliverTo(ctx context.Context, name string, posts, ill int) (del
 
 // heardBy lets somebody on each of the far hosts follow an author.
 func (b *bench) heardBy(ctx context.Context, author account, f *far) error {
-	t := b.seed.accountTables()
+	t := b.seed.AccountTables()
 	readers := make([]account, destinations)
 	for i := range readers {
-		readers[i] = b.seed.remote(t, fmt.Sprintf("%s%d", author.name, i), "http", f.host(i), "")
+		readers[i] = b.seed.Remote(t, fmt.Sprintf("%s%d", author.Name, i), "http", f.host(i), "")
 	}
-	if err := t.flush(ctx, b.db); err != nil {
+	if err := t.Flush(ctx, b.db); err != nil {
 		return err
 	}
-	if err := b.seed.follow(ctx, readers, []account{author}); err != nil {
+	if err := b.seed.Follow(ctx, readers, []account{author}); err != nil {
 		return err
 	}
-	return b.seed.analyze(ctx)
+	return b.seed.Analyze(ctx)
 }
 
 // signer makes somebody who has a key to sign with.
@@ -144,7 +144,7 @@ func (b *bench) signer(ctx context.Context, name string) (account, error) {
 	if text == "" {
 		text, _ = token["access_token"].(string)
 	}
-	return account{id: who.ID, name: name, uri: b.s.url + "/users/" + name, token: text}, nil
+	return account{ID: who.ID, Name: name, URI: b.s.url + "/users/" + name, Token: text}, nil
 }
 
 // far is many servers in one: every address of loopback with its port is another host.

@@ -426,7 +426,7 @@ INSERT INTO jobs (id, queue, kind, args, lane, state, run_at, created_at) SELECT
 			return fmt.Errorf("filling the queue: %w", err)
 		}
 	}
-	posts, err := db.Column[int64](ctx, b.db, "SELECT id FROM statuses WHERE account_id = $1 ORDER BY id DESC LIMIT 40", b.shown.id)
+	posts, err := db.Column[int64](ctx, b.db, "SELECT id FROM statuses WHERE account_id = $1 ORDER BY id DESC LIMIT 40", b.shown.ID)
 	if err != nil || len(posts) == 0 {
 		return fmt.Errorf("looking for posts to like: %d, %w", len(posts), err)
 	}
@@ -434,7 +434,7 @@ INSERT INTO jobs (id, queue, kind, args, lane, state, run_at, created_at) SELECT
 	defer c.CloseIdleConnections()
 	got, err := b.s.measure(ctx, b.times(1000), 1, func(i int) (int64, error) {
 		verb := []string{"favourite", "unfavourite"}[i/len(posts)%2]
-		text, err := ask(ctx, c, http.MethodPost, fmt.Sprintf("%s/api/v1/statuses/%d/%s", b.s.url, posts[i%len(posts)], verb), b.reader.token, map[string][]string{})
+		text, err := ask(ctx, c, http.MethodPost, fmt.Sprintf("%s/api/v1/statuses/%d/%s", b.s.url, posts[i%len(posts)], verb), b.reader.Token, map[string][]string{})
 		return int64(len(text)), err
 	}, nil)
 	if err != nil {

@@ -125,7 +125,7 @@ func (b *bench) mix(ctx context.Context) error {
 	defer f.close()
 	var posts []string
 	for i := range mixPosts {
-		text, err := ask(ctx, client(), http.MethodPost, b.s.url+"/api/v1/statuses", b.author.token, map[string][]string{"status": {draft(i)}})
+		text, err := ask(ctx, client(), http.MethodPost, b.s.url+"/api/v1/statuses", b.author.Token, map[string][]string{"status": {draft(i)}})
 		if err != nil {
 			return err
 		}

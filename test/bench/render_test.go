@@ -13,6 +13,7 @@ import (
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/httpio"
 	"github.com/gomph/gomph/internal/schema"
+	"github.com/gomph/gomph/internal/schema/crowd"
 	"github.com/gomph/gomph/internal/testkit/dbtest"
 	"github.com/gomph/gomph/internal/testkit/make"
 )
@@ -37,11 +38,11 @@ func world(b *testing.B, engine string) (*make.World, account, []statuses.ID) {
 	if _, err := d.Migrate(ctx, steps); err != nil {
 		b.Fatal(err)
 	}
-	one := &bench{db: d, seed: newSeeder(d, "http://local.example"), sender: &sender{host: "far.example"}}
+	one := &bench{db: d, seed: crowd.New(d, "http://local.example"), sender: &sender{host: "far.example"}}
 	if err := one.people(ctx); err != nil {
 		b.Fatal(err)
 	}
-	list, err := db.Column[statuses.ID](ctx, d, "SELECT s.id FROM statuses s JOIN follows f ON f.target_account_id = s.account_id WHERE f.account_id = $1 ORDER BY s.id DESC LIMIT 20", one.reader.id)
+	list, err := db.Column[statuses.ID](ctx, d, "SELECT s.id FROM statuses s JOIN follows f ON f.target_account_id = s.account_id WHERE f.account_id = $1 ORDER BY s.id DESC LIMIT 20", one.reader.ID)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -60,7 +61,7 @@ func BenchmarkHomeRender(b *testing.B) {
 			b.Run("load", func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
-					if _, err = w.Statuses.Load(ctx, w.DB, accounts.ID(reader.id), list); err != nil {
+					if _, err = w.Statuses.Load(ctx, w.DB, accounts.ID(reader.ID), list); err != nil {
 						b.Fatal(err)
 					}
 				}
@@ -68,7 +69,7 @@ func BenchmarkHomeRender(b *testing.B) {
 			b.Run("render", func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
-					if out, err = r.Statuses(ctx, w.DB, accounts.ID(reader.id), list, "home"); err != nil {
+					if out, err = r.Statuses(ctx, w.DB, accounts.ID(reader.ID), list, "home"); err != nil {
 						b.Fatal(err)
 					}
 				}
@@ -76,7 +77,7 @@ func BenchmarkHomeRender(b *testing.B) {
 			b.Run("glance", func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
-					if _, err := w.Statuses.Glance(ctx, w.DB, accounts.ID(reader.id), list, false); err != nil {
+					if _, err := w.Statuses.Glance(ctx, w.DB, accounts.ID(reader.ID), list, false); err != nil {
 						b.Fatal(err)
 					}
 				}
@@ -85,7 +86,7 @@ func BenchmarkHomeRender(b *testing.B) {
 				b.ReportAllocs()
 				var buffer []byte
 				for b.Loop() {
-					if buffer, err = r.AppendList(ctx, w.DB, buffer[:0], accounts.ID(reader.id), list, ""); err != nil {
+					if buffer, err = r.AppendList(ctx, w.DB, buffer[:0], accounts.ID(reader.ID), list, ""); err != nil {
 						b.Fatal(err)
 					}
 				}

@@ -70,7 +70,7 @@ func (b *bench) home(ctx context.Context) error {
 	if err := b.running(ctx); err != nil {
 		return err
 	}
-	text, err := ask(ctx, client(), http.MethodGet, b.s.url+"/api/v1/timelines/home?limit=20", b.reader.token, nil)
+	text, err := ask(ctx, client(), http.MethodGet, b.s.url+"/api/v1/timelines/home?limit=20", b.reader.Token, nil)
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (b *bench) home(ctx context.Context) error {
 		return fmt.Errorf("the home timeline has %d posts, want 20: %w: %.300s", len(posts), err, text)
 	}
 	for _, clients := range []int{4, 1} {
-		c, err := b.s.get(ctx, b.times(4000), clients, "/api/v1/timelines/home?limit=20", b.reader.token)
+		c, err := b.s.get(ctx, b.times(4000), clients, "/api/v1/timelines/home?limit=20", b.reader.Token)
 		if err != nil {
 			return err
 		}
@@ -100,10 +100,10 @@ func (b *bench) pages(ctx context.Context) error {
 		what, path string
 		goal       float64
 	}{
-		{"profile page, 20 posts, HTML", "/@" + b.shown.name, profileGoal},
+		{"profile page, 20 posts, HTML", "/@" + b.shown.Name, profileGoal},
 		{"landing page, HTML", "/", 0},
 		{"public timeline, 20 posts, no token", "/api/v1/timelines/public", 0},
-		{"posts of an account, 20", fmt.Sprintf("/api/v1/accounts/%d/statuses", b.shown.id), 0},
+		{"posts of an account, 20", fmt.Sprintf("/api/v1/accounts/%d/statuses", b.shown.ID), 0},
 		{"instance", "/api/v2/instance", 0},
 	} {
 		c, err := b.s.get(ctx, b.times(1000), 4, page.path, "")
@@ -130,7 +130,7 @@ func (b *bench) posting(ctx context.Context) error {
 			if err := b.s.stop(); err != nil {
 				return err
 			}
-			if err := b.seed.posts(ctx, size-there); err != nil {
+			if err := b.seed.Posts(ctx, size-there); err != nil {
 				return err
 			}
 			there = size
@@ -152,7 +152,7 @@ func (b *bench) postingAt(ctx context.Context, size int) error {
 	c := client()
 	defer c.CloseIdleConnections()
 	post := func(i int) (int64, error) {
-		text, err := ask(ctx, c, http.MethodPost, b.s.url+"/api/v1/statuses", b.author.token, url.Values{"status": {draft(i)}, "visibility": {"public"}})
+		text, err := ask(ctx, c, http.MethodPost, b.s.url+"/api/v1/statuses", b.author.Token, url.Values{"status": {draft(i)}, "visibility": {"public"}})
 		return int64(len(text)), err
 	}
 	wait := func() error { return b.drained(ctx) }
@@ -181,12 +181,12 @@ func (b *bench) postingAt(ctx context.Context, size int) error {
 
 // tagAt reads pages that might grow slow with the database.
 func (b *bench) tagAt(ctx context.Context, size int) error {
-	c, err := b.s.get(ctx, b.times(300), 4, "/api/v1/timelines/tag/topic7?limit=20", b.reader.token)
+	c, err := b.s.get(ctx, b.times(300), 4, "/api/v1/timelines/tag/topic7?limit=20", b.reader.Token)
 	if err != nil {
 		return err
 	}
 	b.report.add(fmt.Sprintf("hashtag timeline, %d posts there", size), c.ms(), "ms CPU", 0, "%s", c)
-	if c, err = b.s.get(ctx, b.times(300), 4, "/api/v1/timelines/public?limit=20", b.reader.token); err != nil {
+	if c, err = b.s.get(ctx, b.times(300), 4, "/api/v1/timelines/public?limit=20", b.reader.Token); err != nil {
 		return err
 	}
 	b.report.add(fmt.Sprintf("public timeline, 20 posts, signed in, %d posts there", size), c.ms(), "ms CPU", 0, "%s", c)

@@ -66,7 +66,7 @@ func (b *bench) manyDeliveries(ctx context.Context, f *far) error {
 	if _, err := b.s.command(ctx, "queues", "pause", "push"); err != nil {
 		return err
 	}
-	if _, err := ask(ctx, client(), http.MethodPost, b.s.url+"/api/v1/statuses", author.token, url.Values{"status": {words}}); err != nil {
+	if _, err := ask(ctx, client(), http.MethodPost, b.s.url+"/api/v1/statuses", author.Token, url.Values{"status": {words}}); err != nil {
 		return err
 	}
 	for n := int64(0); n < destinations; {

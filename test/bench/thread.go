@@ -77,7 +77,7 @@ func (b *bench) thread(ctx context.Context) error {
 	defer f.close()
 	l := &longThread{town: f, size: b.times(threadReplies)}
 	f.srv.Handler = http.HandlerFunc(l.answer)
-	text, err := ask(ctx, client(), http.MethodGet, b.s.url+"/api/v2/search?resolve=true&type=statuses&q="+url.QueryEscape(f.base+"/notes/0"), b.reader.token, nil)
+	text, err := ask(ctx, client(), http.MethodGet, b.s.url+"/api/v2/search?resolve=true&type=statuses&q="+url.QueryEscape(f.base+"/notes/0"), b.reader.Token, nil)
 	if err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func (b *bench) thread(ctx context.Context) error {
 		return fmt.Errorf("the thread was not found: %.200s (%w)", text, err)
 	}
 	began := time.Now()
-	if _, err := ask(ctx, client(), http.MethodGet, b.s.url+"/api/v1/statuses/"+found.Statuses[0].ID+"/context", b.reader.token, nil); err != nil {
+	if _, err := ask(ctx, client(), http.MethodGet, b.s.url+"/api/v1/statuses/"+found.Statuses[0].ID+"/context", b.reader.Token, nil); err != nil {
 		return err
 	}
 	most, runs, err := b.fillRuns(ctx, l)

@@ -126,3 +126,8 @@ func checkPassword(password string) []errs.Detail {
 	}
 	return nil
 }
+
+// HashPassword is the form in which a password is kept.
+func (s *Service) HashPassword(ctx context.Context, password string) (string, error) {
+	return s.hasher.hash(ctx, password)
+}

@@ -1,4 +1,5 @@
-package main
+// Package crowd makes many people and posts without the server's help, in the form that the server gives them: databases to measure with.
+package crowd
 
 import (
 	"context"
@@ -18,12 +19,12 @@ const (
 	batch = 5000
 	// strangers and hosts are who wrote the posts that are there already.
 	strangers, hosts = 1000, 200
-	// followed and feedPosts are what the home timeline is made of.
-	followed, feedPosts = 50, 400
+	// feedPosts is how many posts the home timeline is made of.
+	feedPosts = 400
 )
 
-// seeder fills a database without the server's help, in the form that the server gives it (internal/schema).
-type seeder struct {
+// Maker fills a database without the server's help, in the form that the server gives it (internal/schema).
+type Maker struct {
 	db     *db.DB
 	base   string
 	now    time.Time
@@ -41,9 +42,12 @@ type clockAt time.Time
 
 func (c clockAt) Now() time.Time { return time.Time(c) }
 
-func newSeeder(d *db.DB, base string) *seeder {
+func newSource(at time.Time) *ids.Source { return ids.NewSource(clockAt(at), 255) }
+
+// New makes people and posts for the server with this address, https://example.com, in its database.
+func New(d *db.DB, base string) *Maker {
 	now := time.Now()
-	return &seeder{db: d, base: base, now: now, chance: rand.New(rand.NewPCG(1, 2)), ids: ids.NewSource(clockAt(now.AddDate(-1, 0, 0)), 255)} //nolint:gosec // the same chance each run
+	return &Maker{db: d, base: base, now: now, chance: rand.New(rand.NewPCG(1, 2)), ids: newSource(now.AddDate(-1, 0, 0))} //nolint:gosec // the same chance each run
 }
 
 // table collects rows and writes them in large transactions.
@@ -53,7 +57,7 @@ type table struct {
 	rows [][]any
 }
 
-func (s *seeder) into(name string, columns ...string) *table {
+func (s *Maker) into(name string, columns ...string) *table {
 	marks := make([]string, len(columns))
 	for i := range columns {
 		marks[i] = fmt.Sprintf("$%d", i+1)
@@ -76,62 +80,80 @@ func flush(ctx context.Context, d *db.DB, tables ...*table) error {
 	})
 }
 
-// account is an account that was seeded; token is empty for remote ones.
-type account struct {
-	id              int64
-	name, uri, host string
-	token           string
+// Account is somebody who was made. Host and Token are empty for those who are not from elsewhere, or not from here.
+type Account struct {
+	ID                     int64
+	Name, URI, Host, Token string
 }
 
-type accountTables struct{ accounts, users, tokens *table }
+// AccountTables are rows of people that are not written yet.
+type AccountTables struct{ accounts, users, tokens *table }
 
-func (s *seeder) accountTables() accountTables {
-	return accountTables{
+// AccountTables begins with no rows.
+func (s *Maker) AccountTables() AccountTables {
+	return AccountTables{
 		s.into("accounts", "id", "username", "username_folded", "domain", "display_name", "note", "fields", "uri", "url", "inbox_url", "shared_inbox_url", "outbox_url",
-			"followers_url", "public_key", "public_key_id", "discoverable", "created_at", "updated_at", "fetched_at"),
+			"followers_url", "public_key", "public_key_id", "discoverable", "created_at", "updated_at", "fetched_at",
+			"statuses_count", "following_count", "followers_count", "last_status_at"),
 		s.into("users", "id", "account_id", "email", "email_folded", "password_hash", "locale", "confirmed_at", "approved", "last_active_at", "created_at", "updated_at"),
 		s.into("oauth_access_tokens", "id", "token_hash", "application_id", "user_id", "scopes", "created_at"),
 	}
 }
 
-func (t accountTables) flush(ctx context.Context, d *db.DB) error {
+// Full tells that there are enough for one transaction.
+func (t AccountTables) Full() bool { return len(t.accounts.rows) >= batch }
+
+// Flush writes the rows, in one transaction.
+func (t AccountTables) Flush(ctx context.Context, d *db.DB) error {
 	return flush(ctx, d, t.accounts, t.users, t.tokens)
 }
 
 const aboutMe = `<p>Gardener, reader, keeper of two cats. I write about <a href="https://far.example/tags/soil" class="mention hashtag" rel="tag">#<span>soil</span></a> and bread.</p>`
 
-// local adds somebody of this server who was here today, with a token that may do everything.
-func (s *seeder) local(t accountTables, name string) account {
-	a := account{id: s.ids.Next(), name: name, uri: s.base + "/users/" + name, token: "bench-" + name}
+// counts are the figures of an account.
+type counts struct{ statuses, following, followers, last int64 }
+
+// Local adds somebody of this server who was here today, with an access token, bench-NAME, that may do everything.
+func (s *Maker) Local(t AccountTables, name string) Account {
+	return s.local(t, name, "none", counts{})
+}
+
+func (s *Maker) local(t AccountTables, name, password string, n counts) Account {
+	a := Account{ID: s.ids.Next(), Name: name, URI: s.base + "/users/" + name, Token: "bench-" + name}
 	now := db.Ms(s.now)
-	t.accounts.add(a.id, name, name, "", "The person "+name, "Gardener, reader, keeper of two cats.", "[]", a.uri, "", "", "", "", "", "", "", true, now, now, 0)
-	user, hash := s.ids.Next(), sha256.Sum256([]byte(a.token))
-	t.users.add(user, a.id, name+"@people.example", name+"@people.example", "none", "en", now, true, now, now, now)
+	t.accounts.add(a.ID, name, name, "", "The person "+name, "Gardener, reader, keeper of two cats.", "[]", a.URI, "", "", "", "", "", "", "", true, now, now, 0,
+		n.statuses, n.following, n.followers, n.last)
+	user, hash := s.ids.Next(), sha256.Sum256([]byte(a.Token))
+	t.users.add(user, a.ID, name+"@people.example", name+"@people.example", password, "en", now, true, now, now, now)
 	t.tokens.add(s.ids.Next(), hex.EncodeToString(hash[:]), 0, user, "read write follow push", now)
 	return a
 }
 
-// remote adds somebody of another server; key may be empty.
-func (s *seeder) remote(t accountTables, name, scheme, host, key string) account {
+// Remote adds somebody of another server; key may be empty.
+func (s *Maker) Remote(t AccountTables, name, scheme, host, key string) Account {
+	return s.remote(t, name, scheme, host, key, counts{})
+}
+
+func (s *Maker) remote(t AccountTables, name, scheme, host, key string, n counts) Account {
 	base := scheme + "://" + host
-	a := account{id: s.ids.Next(), name: name, host: host, uri: base + "/users/" + name}
+	a := Account{ID: s.ids.Next(), Name: name, Host: host, URI: base + "/users/" + name}
 	keyID := ""
 	if key != "" {
-		keyID = a.uri + "#main-key"
+		keyID = a.URI + "#main-key"
 	}
 	now := db.Ms(s.now)
 	fields := `[{"name":"Home","value":"<a href=\"https://` + host + `\">` + host + `</a>"},{"name":"Pronouns","value":"they"}]`
-	t.accounts.add(a.id, name, name, host, "Somebody "+name, aboutMe, fields, a.uri, base+"/@"+name, a.uri+"/inbox", base+"/inbox", a.uri+"/outbox", a.uri+"/followers",
-		key, keyID, true, now, now, now)
+	t.accounts.add(a.ID, name, name, host, "Somebody "+name, aboutMe, fields, a.URI, base+"/@"+name, a.URI+"/inbox", base+"/inbox", a.URI+"/outbox", a.URI+"/followers",
+		key, keyID, true, now, now, now, n.statuses, n.following, n.followers, n.last)
 	return a
 }
 
-// neighbours adds the people and hashtags that seeded posts are by and about.
-func (s *seeder) neighbours(ctx context.Context) error {
-	t := s.accountTables()
+// Neighbours adds the people and hashtags that seeded posts are by and about.
+func (s *Maker) Neighbours(ctx context.Context) error {
+	t := s.AccountTables()
 	for i := range strangers {
-		a := s.remote(t, fmt.Sprintf("stranger%d", i), "https", fmt.Sprintf("host%d.example", i%hosts), "")
-		s.people = append(s.people, a.id)
+		a := s.Remote(t, fmt.Sprintf("stranger%d", i), "https", fmt.Sprintf("host%d.example", i%hosts), "")
+		s.people = append(s.people, a.ID)
 	}
 	tags := s.into("tags", "id", "name", "created_at")
 	for i := range 300 {
@@ -144,7 +166,7 @@ func (s *seeder) neighbours(ctx context.Context) error {
 
 type postTables struct{ statuses, tags, mentions, media, favourites *table }
 
-func (s *seeder) postTables() postTables {
+func (s *Maker) postTables() postTables {
 	return postTables{
 		s.into("statuses", "id", "account_id", "uri", "url", "local", "text", "content", "visibility", "language", "in_reply_to_id", "in_reply_to_account_id",
 			"conversation_id", "reblog_of_id", "parts", "created_at", "replies_count", "reblogs_count", "favourites_count"),
@@ -155,11 +177,12 @@ func (s *seeder) postTables() postTables {
 	}
 }
 
-func (t postTables) flush(ctx context.Context, d *db.DB) error {
+func (t postTables) Flush(ctx context.Context, d *db.DB) error {
 	return flush(ctx, d, t.statuses, t.tags, t.mentions, t.media, t.favourites)
 }
 
-const words = `The soil here is heavy and wet in November, so the beds wait under straw until the frost has broken it up; then it takes compost gladly, and in
+// Words are what a post says.
+const Words = `The soil here is heavy and wet in November, so the beds wait under straw until the frost has broken it up; then it takes compost gladly, and in
 May nobody would believe what it was.`
 
 // bits of statuses.parts.
@@ -169,14 +192,14 @@ const hasMedia, hasMentions, hasTags = 1, 2, 4
 type written struct{ id, by int64 }
 
 // post adds a post of somebody at a moment, with the mixture of parts that home timelines have.
-func (s *seeder) post(t postTables, by account, at time.Time, reblogOf int64, replyTo written) int64 {
+func (s *Maker) post(t postTables, by Account, at time.Time, reblogOf int64, replyTo written) int64 {
 	id := ids.First(at) | s.stage<<8 | s.chance.Int64N(256)
-	uri, url := fmt.Sprintf("%s/statuses/%d", by.uri, id), fmt.Sprintf("%s/@%s/%d", strings.TrimSuffix(by.uri, "/users/"+by.name), by.name, id)
+	uri, url := fmt.Sprintf("%s/statuses/%d", by.URI, id), fmt.Sprintf("%s/@%s/%d", strings.TrimSuffix(by.URI, "/users/"+by.Name), by.Name, id)
 	if reblogOf != 0 {
-		t.statuses.add(id, by.id, uri+"/activity", "", by.host == "", "", "", 0, "", 0, 0, 0, reblogOf, 0, db.Ms(at), 0, 0, 0)
+		t.statuses.add(id, by.ID, uri+"/activity", "", by.Host == "", "", "", 0, "", 0, 0, 0, reblogOf, 0, db.Ms(at), 0, 0, 0)
 		return id
 	}
-	parts, content := 0, "<p>"+words+"</p>"
+	parts, content := 0, "<p>"+Words+"</p>"
 	if s.chance.IntN(10) < 4 {
 		parts |= hasTags
 		n := s.chance.IntN(len(s.tags))
@@ -191,15 +214,15 @@ func (s *seeder) post(t postTables, by account, at time.Time, reblogOf int64, re
 	}
 	if s.chance.IntN(10) < 2 {
 		parts |= hasMedia
-		t.media.add(s.ids.Next(), by.id, id, "image", "image/jpeg", "https://files.example/"+fmt.Sprint(id)+".jpg", "A bed under straw.", "UBL_:rOpGG-oBUNG,qRj2so|=eE1w^n4S5NH",
+		t.media.add(s.ids.Next(), by.ID, id, "image", "image/jpeg", "https://files.example/"+fmt.Sprint(id)+".jpg", "A bed under straw.", "UBL_:rOpGG-oBUNG,qRj2so|=eE1w^n4S5NH",
 			`{"original":{"width":1600,"height":1200,"size":"1600x1200","aspect":1.333},"small":{"width":640,"height":480,"size":"640x480","aspect":1.333}}`, db.Ms(at), db.Ms(at))
 	}
-	t.statuses.add(id, by.id, uri, url, by.host == "", words, content, 0, "en", replyTo.id, replyTo.by, id, 0, parts, db.Ms(at), 0, s.chance.IntN(5), s.chance.IntN(20))
+	t.statuses.add(id, by.ID, uri, url, by.Host == "", Words, content, 0, "en", replyTo.id, replyTo.by, id, 0, parts, db.Ms(at), 0, s.chance.IntN(5), s.chance.IntN(20))
 	return id
 }
 
-// posts adds n posts by the strangers over the last ten months.
-func (s *seeder) posts(ctx context.Context, n int) error {
+// Posts adds n posts by the strangers over the last ten months.
+func (s *Maker) Posts(ctx context.Context, n int) error {
 	s.stage++
 	t := s.postTables()
 	step := 300 * 24 * time.Hour / time.Duration(max(n, 1))
@@ -209,18 +232,18 @@ func (s *seeder) posts(ctx context.Context, n int) error {
 		who := s.chance.IntN(len(s.people))
 		host := fmt.Sprintf("host%d.example", who%hosts)
 		name := fmt.Sprintf("stranger%d", who)
-		s.post(t, account{id: s.people[who], name: name, host: host, uri: "https://" + host + "/users/" + name}, at, 0, written{})
+		s.post(t, Account{ID: s.people[who], Name: name, Host: host, URI: "https://" + host + "/users/" + name}, at, 0, written{})
 		if len(t.statuses.rows) == batch || i == n-1 {
-			if err := t.flush(ctx, s.db); err != nil {
+			if err := t.Flush(ctx, s.db); err != nil {
 				return err
 			}
 		}
 	}
-	return s.analyze(ctx)
+	return s.Analyze(ctx)
 }
 
-// analyze gives PostgreSQL the figures that autovacuum would bring soon. SQLite is left as the server leaves it.
-func (s *seeder) analyze(ctx context.Context) error {
+// Analyze gives PostgreSQL the figures that autovacuum would bring soon. SQLite is left as the server leaves it.
+func (s *Maker) Analyze(ctx context.Context) error {
 	if s.db.Engine() != db.Postgres {
 		return nil
 	}
@@ -230,13 +253,13 @@ func (s *seeder) analyze(ctx context.Context) error {
 	})
 }
 
-// follow makes all of some follow one, or one follow all of some.
-func (s *seeder) follow(ctx context.Context, by, target []account) error {
+// Follow makes all of some follow one, or one follow all of some.
+func (s *Maker) Follow(ctx context.Context, by, target []Account) error {
 	t := s.into("follows", "id", "account_id", "target_account_id", "created_at")
 	now := db.Ms(s.now)
 	for _, a := range by {
 		for _, b := range target {
-			t.add(s.ids.Next(), a.id, b.id, now)
+			t.add(s.ids.Next(), a.ID, b.ID, now)
 			if len(t.rows) == batch {
 				if err := flush(ctx, s.db, t); err != nil {
 					return err
@@ -258,7 +281,7 @@ func (s *seeder) follow(ctx context.Context, by, target []account) error {
 			}
 			rows := make([][]any, len(list))
 			for i, a := range list {
-				rows[i] = []any{a.id}
+				rows[i] = []any{a.ID}
 			}
 			if _, err := tx.ExecMany(ctx, sql, rows); err != nil {
 				return fmt.Errorf("counting follows: %w", err)
@@ -268,8 +291,8 @@ func (s *seeder) follow(ctx context.Context, by, target []account) error {
 	})
 }
 
-// timeline adds the recent posts that a home timeline shows: by all of these people, every fifth a boost, every fourth an answer.
-func (s *seeder) timeline(ctx context.Context, by []account) error {
+// Timeline adds the recent posts that a home timeline shows: by all of these people, every fifth a boost, every fourth an answer.
+func (s *Maker) Timeline(ctx context.Context, by []Account) error {
 	s.stage++
 	t := s.postTables()
 	at := s.now.Add(-48 * time.Hour)
@@ -290,8 +313,8 @@ func (s *seeder) timeline(ctx context.Context, by []account) error {
 		}
 		id := s.post(t, who, at, reblog, reply)
 		if reblog == 0 {
-			last = append(last, written{id, who.id})
+			last = append(last, written{id, who.ID})
 		}
 	}
-	return t.flush(ctx, s.db)
+	return t.Flush(ctx, s.db)
 }
