@@ -89,7 +89,7 @@ func (b *bench) run(ctx context.Context) (err error) {
 		run  func(context.Context) error
 	}{
 		{"start", b.starting}, {"home", b.home}, {"pages", b.pages}, {"inbound", b.inbound}, {"posting", b.posting}, {"fanout", b.fanout}, {"streaming", b.streaming}, {"jobs", b.work}, {"hosts", b.hosts},
-		{"slots", b.slots}, {"flood", b.flood}, {"mix", b.mix}, {"thread", b.thread},
+		{"slots", b.slots}, {"flood", b.flood}, {"mix", b.mix}, {"thread", b.thread}, {"large", b.large},
 	} {
 		if !b.wants(part.name) {
 			continue

@@ -7,14 +7,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
-
-	"github.com/coder/websocket"
 )
-
-// sockets is how many clients listen at once.
-const sockets = 1000
 
 // fanout times one post on its way into many home timelines.
 func (b *bench) fanout(ctx context.Context) error {
@@ -103,74 +97,5 @@ func (b *bench) fanoutTo(ctx context.Context, size int) error {
 	}
 	b.report.add(fmt.Sprintf("one post into %d home timelines", size), took.Seconds(), "s", 0, "%s µs CPU each; %.0f MiB RSS; first read of an empty home %s ms CPU",
 		figure(float64((after-before).Microseconds())/float64(size)), rss, figure(read.ms()))
-	return nil
-}
-
-// streaming measures what idle listeners hold and what one event to all of them costs.
-func (b *bench) streaming(ctx context.Context) error {
-	if err := b.running(ctx); err != nil {
-		return err
-	}
-	n := sockets
-	if b.quick {
-		n /= 10
-	}
-	before, err := b.s.rss()
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer cancel()
-	heard := make(chan time.Time, n)
-	for i := range n {
-		token := fmt.Sprintf("bench-follower%d", i%following)
-		ws, res, err := websocket.Dial(ctx, b.s.url+"/api/v1/streaming?stream=public:local&access_token="+token, nil)
-		if err != nil {
-			return fmt.Errorf("listener %d: %w", i, err)
-		}
-		if res != nil && res.Body != nil {
-			_ = res.Body.Close()
-		}
-		wg.Go(func() {
-			defer func() { _ = ws.CloseNow() }()
-			ws.SetReadLimit(1 << 20)
-			for {
-				if _, _, err := ws.Read(ctx); err != nil {
-					return
-				}
-				heard <- time.Now()
-			}
-		})
-	}
-	time.Sleep(2 * time.Second) // let the server's memory settle
-	idle, err := b.s.rss()
-	if err != nil {
-		return err
-	}
-	b.report.add(fmt.Sprintf("memory of one of %d idle WebSockets", n), (idle-before)*1024/float64(n), "KiB", 0, "%.0f MiB with all", idle)
-	var last time.Time
-	cpuBefore, err := b.s.cpu()
-	if err != nil {
-		return err
-	}
-	began := time.Now()
-	if _, err := ask(ctx, client(), http.MethodPost, b.s.url+"/api/v1/statuses", b.author.Token, url.Values{"status": {draft(1)}}); err != nil {
-		return err
-	}
-	for i := range n {
-		select {
-		case last = <-heard:
-		case <-time.After(time.Minute):
-			return fmt.Errorf("only %d of %d listeners heard the post", i, n)
-		}
-	}
-	cpuAfter, err := b.s.cpu()
-	if err != nil {
-		return err
-	}
-	b.report.add(fmt.Sprintf("one post to %d WebSockets, until the last has it", n), ms(last.Sub(began)), "ms", 0, "%s µs CPU each", figure(float64((cpuAfter-cpuBefore).Microseconds())/float64(n)))
 	return nil
 }

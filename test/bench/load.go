@@ -17,8 +17,8 @@ import (
 type cost struct {
 	// each is the server's CPU time of one request.
 	each time.Duration
-	// p50 and p95 are as the client saw them.
-	p50, p95 time.Duration
+	// p50, p95 and p99 are as the client saw them.
+	p50, p95, p99 time.Duration
 	// rate is how many were answered a second.
 	rate float64
 	// size is the mean length of an answer, in bytes.
@@ -90,7 +90,7 @@ func (s *server) measure(ctx context.Context, n, clients int, do func(i int) (in
 	}
 	slices.Sort(took)
 	return cost{
-		each: (after - before) / time.Duration(n), p50: took[n/2], p95: took[n*95/100], rate: float64(n) / all.Seconds(), size: size.Load() / int64(n),
+		each: (after - before) / time.Duration(n), p50: took[n/2], p95: took[n*95/100], p99: took[n*99/100], rate: float64(n) / all.Seconds(), size: size.Load() / int64(n),
 	}, nil
 }
 

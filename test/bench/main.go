@@ -37,10 +37,10 @@ func main() {
 	var o options
 	flag.StringVar(&o.engine, "engine", "both", "sqlite, postgres or both")
 	flag.BoolVar(&o.quick, "quick", false, "fewer requests and smaller databases: a look, not a measurement")
-	flag.BoolVar(&o.full, "full", false, "also measure with a million posts")
+	flag.BoolVar(&o.full, "full", false, "also measure with a million posts (posting, large)")
 	flag.BoolVar(&o.write, "write", false, "put the tables into docs/benchmarks.md")
 	flag.BoolVar(&o.keep, "keep", false, "keep the folder with databases and logs")
-	flag.StringVar(&o.only, "only", "", "measure only these, with commas: limits,start,home,pages,posting,inbound,fanout,streaming,jobs,hosts,slots,flood,mix,thread")
+	flag.StringVar(&o.only, "only", "", "measure only these, with commas: limits,start,home,pages,posting,inbound,fanout,streaming,jobs,hosts,slots,flood,mix,thread,large")
 	flag.StringVar(&o.binary, "binary", "", "measure this binary instead of building one")
 	flag.StringVar(&o.profiles, "profiles", "", "write CPU profiles of each measurement, in order, into this folder; the figures are higher then")
 	flag.Parse()

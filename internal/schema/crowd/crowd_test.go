@@ -26,6 +26,7 @@ var invariants = map[string]string{
 	"private posts are no more": "SELECT COUNT(*) FROM statuses b JOIN statuses s ON s.id = b.reblog_of_id WHERE s.visibility > 1",
 	"ids are moments":           "SELECT COUNT(*) FROM statuses WHERE id / 65536 <> created_at",
 	"notices are of people":     "SELECT COUNT(*) FROM notifications n JOIN accounts a ON a.id = n.account_id WHERE a.domain <> '' OR n.from_account_id = n.account_id",
+	"nothing is of the future":  "SELECT COUNT(*) FROM notifications n WHERE n.created_at > (SELECT MAX(a.created_at) FROM accounts a)",
 	"everybody may sign in":     "SELECT COUNT(*) FROM accounts a LEFT JOIN users u ON u.account_id = a.id WHERE (a.domain = '') <> (u.id IS NOT NULL)",
 }
 

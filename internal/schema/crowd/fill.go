@@ -156,7 +156,7 @@ func (f *filling) makeFollows(ctx context.Context) error {
 	t := f.into("follows", "id", "account_id", "target_account_id", "created_at")
 	notices := f.notices()
 	for i, p := range f.pairs {
-		id, at := f.ids.Next(), f.now.Add(-span*time.Duration(len(f.pairs)-i)/time.Duration(len(f.pairs)))
+		id, at := f.ids.Next(), f.now.Add(-time.Duration(float64(span)*float64(len(f.pairs)-i)/float64(len(f.pairs))))
 		by, target := f.people[p[0]], f.people[p[1]]
 		t.add(id, by.ID, target.ID, db.Ms(at))
 		f.notice(notices, "follow", target, by, 0, id, at)

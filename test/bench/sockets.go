@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/gomph/gomph/internal/kit/db"
+)
+
+const (
+	// sockets is how many clients listen at once, to one process.
+	sockets = 10_000
+	// dialers is how many of them connect at once.
+	dialers = 64
+	// The goals of the issue: memory of a socket, the time until 99 of 100 have heard of a post, connections to the database.
+	socketMemory      = 40  // KiB
+	socketP99         = 250 // ms
+	socketConnections = 4
+	// announcements is how many posts are told to all, one after another.
+	announcements = 10
+)
+
+// streaming measures what idle listeners hold and what one event to all of them costs.
+func (b *bench) streaming(ctx context.Context) error {
+	if err := b.running(ctx); err != nil {
+		return err
+	}
+	n := sockets
+	if b.quick {
+		n /= 10
+	}
+	before, err := b.s.rss()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	heard := make(chan time.Time, n)
+	if err := b.listen(ctx, &wg, n, heard); err != nil {
+		return err
+	}
+	time.Sleep(5 * time.Second) // let the server's memory settle
+	idle, err := b.s.rss()
+	if err != nil {
+		return err
+	}
+	b.report.add(fmt.Sprintf("memory of one of %d idle WebSockets", n), (idle-before)*1024/float64(n), "KiB", socketMemory, "%.0f MiB with all", idle)
+	return b.tellAll(ctx, n, heard)
+}
+
+// listen opens sockets of a stream that all hear the same of.
+func (b *bench) listen(ctx context.Context, wg *sync.WaitGroup, n int, heard chan<- time.Time) error {
+	var next atomic.Int64
+	var dialing sync.WaitGroup
+	failed := make(chan error, dialers)
+	for range dialers {
+		dialing.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= n {
+					return
+				}
+				ws, res, err := websocket.Dial(ctx, fmt.Sprintf("%s/api/v1/streaming?stream=public:local&access_token=bench-follower%d", b.s.url, i%following), nil)
+				if err != nil {
+					failed <- fmt.Errorf("listener %d: %w", i, err)
+					return
+				}
+				if res != nil && res.Body != nil {
+					_ = res.Body.Close()
+				}
+				wg.Go(func() {
+					defer func() { _ = ws.CloseNow() }()
+					ws.SetReadLimit(1 << 20)
+					for {
+						if _, _, err := ws.Read(ctx); err != nil {
+							return
+						}
+						heard <- time.Now()
+					}
+				})
+			}
+		})
+	}
+	dialing.Wait()
+	select {
+	case err := <-failed:
+		return err
+	default:
+		return nil
+	}
+}
+
+// tellAll posts, and times until each listener has heard it.
+func (b *bench) tellAll(ctx context.Context, n int, heard <-chan time.Time) error {
+	var took []time.Duration
+	var last, worst time.Duration
+	open := int64(0)
+	before, err := b.s.cpu()
+	if err != nil {
+		return err
+	}
+	for k := range announcements {
+		began := time.Now()
+		if _, err := ask(ctx, client(), http.MethodPost, b.s.url+"/api/v1/statuses", b.author.Token, url.Values{"status": {draft(k*4 + 1)}}); err != nil {
+			return err
+		}
+		last = 0
+		for i := range n {
+			select {
+			case at := <-heard:
+				took = append(took, at.Sub(began))
+				last = max(last, at.Sub(began))
+			case <-time.After(time.Minute):
+				return fmt.Errorf("only %d of %d listeners heard the post", i, n)
+			}
+		}
+		worst = max(worst, last)
+		if b.engine == "postgres" {
+			all, err := db.Value[int64](ctx, b.db, "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'")
+			if err != nil {
+				return err
+			}
+			open = max(open, all)
+		}
+	}
+	after, err := b.s.cpu()
+	if err != nil {
+		return err
+	}
+	slices.Sort(took)
+	b.report.add(fmt.Sprintf("one post to %d WebSockets, from sending it until it is heard, p99", n), ms(took[len(took)*99/100]), "ms", socketP99,
+		"p50 %s ms, the last %s ms, of %d posts; %s µs CPU each; those who listen use the same cores", figure(ms(took[len(took)/2])), figure(ms(worst)), announcements,
+		figure(float64((after-before).Microseconds())/float64(n*announcements)))
+	if b.engine == "postgres" {
+		b.report.add("connections to the database that are busy meanwhile, most", float64(open), "", socketConnections, "%d looks", announcements)
+	}
+	return nil
+}
