@@ -37,6 +37,9 @@ func (b *bench) streaming(ctx context.Context) error {
 	if b.quick {
 		n /= 10
 	}
+	if err := b.listeners(ctx, n); err != nil {
+		return err
+	}
 	before, err := b.s.rss()
 	if err != nil {
 		return err
@@ -58,6 +61,20 @@ func (b *bench) streaming(ctx context.Context) error {
 	return b.tellAll(ctx, n, heard)
 }
 
+// listeners makes those who listen: each on a connection of their own.
+func (b *bench) listeners(ctx context.Context, n int) error {
+	t := b.seed.AccountTables()
+	for i := range n {
+		b.seed.Local(t, fmt.Sprintf("listener%d", i))
+		if t.Full() || i == n-1 {
+			if err := t.Flush(ctx, b.db); err != nil {
+				return err
+			}
+		}
+	}
+	return b.seed.Analyze(ctx)
+}
+
 // listen opens sockets of a stream that all hear the same of.
 func (b *bench) listen(ctx context.Context, wg *sync.WaitGroup, n int, heard chan<- time.Time) error {
 	var next atomic.Int64
@@ -70,7 +87,7 @@ func (b *bench) listen(ctx context.Context, wg *sync.WaitGroup, n int, heard cha
 				if i >= n {
 					return
 				}
-				ws, res, err := websocket.Dial(ctx, fmt.Sprintf("%s/api/v1/streaming?stream=public:local&access_token=bench-follower%d", b.s.url, i%following), nil)
+				ws, res, err := websocket.Dial(ctx, fmt.Sprintf("%s/api/v1/streaming?stream=public:local&access_token=bench-listener%d", b.s.url, i), nil)
 				if err != nil {
 					failed <- fmt.Errorf("listener %d: %w", i, err)
 					return

@@ -93,7 +93,7 @@ type AccountTables struct{ accounts, users, tokens *table }
 func (s *Maker) AccountTables() AccountTables {
 	return AccountTables{
 		s.into("accounts", "id", "username", "username_folded", "domain", "display_name", "note", "fields", "uri", "url", "inbox_url", "shared_inbox_url", "outbox_url",
-			"followers_url", "public_key", "public_key_id", "discoverable", "created_at", "updated_at", "fetched_at",
+			"followers_url", "public_key", "public_key_id", "discoverable", "indexable", "created_at", "updated_at", "fetched_at",
 			"statuses_count", "following_count", "followers_count", "last_status_at"),
 		s.into("users", "id", "account_id", "email", "email_folded", "password_hash", "locale", "confirmed_at", "approved", "last_active_at", "created_at", "updated_at"),
 		s.into("oauth_access_tokens", "id", "token_hash", "application_id", "user_id", "scopes", "created_at"),
@@ -110,8 +110,11 @@ func (t AccountTables) Flush(ctx context.Context, d *db.DB) error {
 
 const aboutMe = `<p>Gardener, reader, keeper of two cats. I write about <a href="https://far.example/tags/soil" class="mention hashtag" rel="tag">#<span>soil</span></a> and bread.</p>`
 
-// counts are the figures of an account.
-type counts struct{ statuses, following, followers, last int64 }
+// counts are the figures of an account, and whether its posts may be found by words.
+type counts struct {
+	statuses, following, followers, last int64
+	consents                             bool
+}
 
 // Local adds somebody of this server who was here today, with an access token, bench-NAME, that may do everything.
 func (s *Maker) Local(t AccountTables, name string) Account {
@@ -121,7 +124,7 @@ func (s *Maker) Local(t AccountTables, name string) Account {
 func (s *Maker) local(t AccountTables, name, password string, n counts) Account {
 	a := Account{ID: s.ids.Next(), Name: name, URI: s.base + "/users/" + name, Token: "bench-" + name}
 	now := db.Ms(s.now)
-	t.accounts.add(a.ID, name, name, "", "The person "+name, "Gardener, reader, keeper of two cats.", "[]", a.URI, "", "", "", "", "", "", "", true, now, now, 0,
+	t.accounts.add(a.ID, name, name, "", "The person "+name, "Gardener, reader, keeper of two cats.", "[]", a.URI, "", "", "", "", "", "", "", true, n.consents, now, now, 0,
 		n.statuses, n.following, n.followers, n.last)
 	user, hash := s.ids.Next(), sha256.Sum256([]byte(a.Token))
 	t.users.add(user, a.ID, name+"@people.example", name+"@people.example", password, "en", now, true, now, now, now)
@@ -144,7 +147,7 @@ func (s *Maker) remote(t AccountTables, name, scheme, host, key string, n counts
 	now := db.Ms(s.now)
 	fields := `[{"name":"Home","value":"<a href=\"https://` + host + `\">` + host + `</a>"},{"name":"Pronouns","value":"they"}]`
 	t.accounts.add(a.ID, name, name, host, "Somebody "+name, aboutMe, fields, a.URI, base+"/@"+name, a.URI+"/inbox", base+"/inbox", a.URI+"/outbox", a.URI+"/followers",
-		key, keyID, true, now, now, now, n.statuses, n.following, n.followers, n.last)
+		key, keyID, true, n.consents, now, now, now, n.statuses, n.following, n.followers, n.last)
 	return a
 }
 

@@ -60,6 +60,9 @@ func (s *Maker) Fill(ctx context.Context, size Size, passwordHash string, tell f
 	}
 	f.popular = rand.NewZipf(s.chance, 1.1, float64(n)/100+1, uint64(n-1)) //nolint:gosec // n is positive
 	f.counts = make([]counts, n)
+	for i := range f.counts {
+		f.counts[i].consents = s.chance.IntN(2) == 0
+	}
 	f.drawAuthors()
 	f.drawFollows()
 	for _, step := range []func(context.Context) error{f.makePeople, f.makeFollows, f.makePosts, s.Analyze} {
