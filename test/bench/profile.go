@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"runtime/pprof"
 	"strings"
 	"syscall"
@@ -19,8 +21,8 @@ import (
 // profileFolder names, in the environment of a server that is to be profiled, where its profiles go.
 const profileFolder = "BENCH_PROFILES"
 
-// serveProfiled is gomph serve inside of this program, so that the real one needs no door for profiles: the first signal begins
-// a CPU profile, the second ends it.
+// serveProfiled is gomph serve inside of this program, so that the real one needs no door for profiles: the first signal writes
+// a profile of the heap and begins one of the CPU, the second ends it.
 func serveProfiled() error {
 	var c config.Config
 	parser, err := kong.New(&c)
@@ -61,10 +63,21 @@ func profileOn(signals <-chan os.Signal, folder string) {
 		if file, err = os.Create(filepath.Join(folder, fmt.Sprintf("%03d.%d.cpu", n, os.Getpid()))); err == nil { //nolint:gosec // where we were told to
 			err = pprof.StartCPUProfile(file)
 		}
+		err = errors.Join(err, heapProfile(filepath.Join(folder, fmt.Sprintf("%03d.%d.heap", n, os.Getpid()))))
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "profiling:", err)
 		}
 	}
+}
+
+// heapProfile writes what memory is held.
+func heapProfile(path string) error {
+	file, err := os.Create(path) //nolint:gosec // where we were told to
+	if err != nil {
+		return err
+	}
+	runtime.GC()
+	return errors.Join(pprof.WriteHeapProfile(file), file.Close())
 }
 
 // profiled makes a laid-out server one that is profiled into a folder.

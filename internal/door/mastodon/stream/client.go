@@ -28,12 +28,14 @@ type client struct {
 	kind   string
 	viewer *viewer
 
-	out  chan []byte   // frames that wait
-	done chan struct{} // closed when the connection is to end
-
 	mu     sync.Mutex
 	reason string
 	subs   map[string]*subscription // by wanted.key
+	// frames wait to be written. While busy is set, somebody writes, and looks for more with next before ceasing to; otherwise wake makes
+	// somebody. So a client that nothing happens to holds neither a queue nor a writer.
+	frames []*frame
+	busy   bool
+	wake   func()
 }
 
 // subscription is a stream of a client.
@@ -47,7 +49,15 @@ type subscription struct {
 }
 
 func newClient(who caller, kind string, v *viewer) *client {
-	return &client{who: who, kind: kind, viewer: v, out: make(chan []byte, queueSize), done: make(chan struct{}), subs: map[string]*subscription{}}
+	return &client{who: who, kind: kind, viewer: v, busy: true, subs: map[string]*subscription{}}
+}
+
+// begin gives a client its writer, which is woken when something is to be written; until then everything waits.
+func (c *client) begin(wake func()) {
+	c.mu.Lock()
+	c.wake = wake
+	c.mu.Unlock()
+	wake()
 }
 
 // end makes the connection end; the first reason counts. It reports whether it was the first.
@@ -58,7 +68,7 @@ func (c *client) end(reason string) bool {
 		return false
 	}
 	c.reason = reason
-	close(c.done)
+	c.stir()
 	return true
 }
 
@@ -69,13 +79,41 @@ func (c *client) why() string {
 }
 
 // send queues a frame, or ends a client that is behind.
-func (c *client) send(frame []byte) {
-	select {
-	case c.out <- frame:
-	case <-c.done:
+func (c *client) send(f *frame) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.reason != "":
+		return
+	case len(c.frames) >= queueSize:
+		c.reason = reasonSlow
 	default:
-		c.end(reasonSlow)
+		c.frames = append(c.frames, f)
 	}
+	c.stir()
+}
+
+// stir wakes the writer; mu is held.
+func (c *client) stir() {
+	if !c.busy {
+		c.busy = true
+		c.wake()
+	}
+}
+
+// next gives the writer what waits. A reason says that the client is to end, and that nothing more comes; neither, that the writer is to cease
+// until it is woken.
+func (c *client) next() ([]*frame, string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.reason != "" {
+		c.frames = nil
+		return nil, c.reason
+	}
+	list := c.frames
+	c.frames = nil
+	c.busy = len(list) > 0
+	return list, ""
 }
 
 // label is how a frame for this subscription names its stream.

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/gorilla/websocket"
+
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/announcements"
 	"github.com/gomph/gomph/internal/domain/filters"
@@ -45,23 +47,42 @@ type event struct {
 	post    *Post // of update and status.update
 
 	mu     sync.Mutex
-	frames map[string][]byte
+	frames map[string]*frame
 }
 
 // sse stands for the label of a stream in server-sent events, which do not carry it.
 const sse = ""
 
-// frame is the event as bytes for the wire: of a WebSocket stream with a label, or of server-sent events.
-func (e *event) frame(label string) []byte {
+// frame is what goes to a client, encoded for the wire once for all: text for server-sent events, a message for sockets.
+type frame struct {
+	text    []byte
+	message *websocket.PreparedMessage
+}
+
+// socketFrame is a text as a message of a WebSocket.
+func socketFrame(kind int, text []byte) *frame {
+	m, err := websocket.NewPreparedMessage(kind, text)
+	if err != nil {
+		return nil // only for kinds that there are not
+	}
+	return &frame{message: m}
+}
+
+// frame is the event for a WebSocket stream with a label, or for server-sent events.
+func (e *event) frame(label string) *frame {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if f := e.frames[label]; f != nil {
 		return f
 	}
 	if e.frames == nil {
-		e.frames = map[string][]byte{}
+		e.frames = map[string]*frame{}
 	}
-	f := encode(e.name, label, e.payload)
+	text := encode(e.name, label, e.payload)
+	f := &frame{text: text}
+	if label != sse {
+		f = socketFrame(websocket.TextMessage, text)
+	}
 	e.frames[label] = f
 	return f
 }

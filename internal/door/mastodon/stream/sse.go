@@ -59,18 +59,20 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request, path string) err
 func (s *Server) tell(r *http.Request, c *client, write func([]byte) error) {
 	thump := time.NewTicker(thumpEvery)
 	defer thump.Stop()
+	woken := make(chan struct{}, 1)
+	c.begin(func() { woken <- struct{}{} }) // it has room: only a writer that has ceased is woken
 	err := write([]byte(":)\n"))
 	for err == nil {
 		select {
-		case frame := <-c.out:
-			err = write(frame)
+		case <-woken:
+			var ended bool
+			if ended, err = c.drain(write); ended {
+				return
+			}
 		case <-thump.C:
 			err = write([]byte(":thump\n"))
 		case <-r.Context().Done():
 			c.end(reasonGone)
-			return
-		case <-c.done:
-			_ = write(fmt.Appendf(nil, "retry: %d\n\n", 1000+rand.N(maxRetry))) // not all at once
 			return
 		}
 	}
@@ -78,6 +80,25 @@ func (s *Server) tell(r *http.Request, c *client, write func([]byte) error) {
 		c.end(reasonStalled)
 	}
 	c.end(reasonGone)
+}
+
+// drain writes what waits for a client of events, and reports whether that was the last.
+func (c *client) drain(write func([]byte) error) (ended bool, err error) {
+	for {
+		list, why := c.next()
+		if why != "" {
+			_ = write(fmt.Appendf(nil, "retry: %d\n\n", 1000+rand.N(maxRetry))) // not all at once
+			return true, nil
+		}
+		if len(list) == 0 {
+			return false, nil
+		}
+		for _, f := range list {
+			if err := write(f.text); err != nil {
+				return false, err
+			}
+		}
+	}
 }
 
 // truthy reads a flag as Mastodon does.

@@ -28,7 +28,7 @@ import (
 const Prefix = "/api/v1/streaming"
 
 const (
-	// queueSize is how many events wait for one client: a burst of some seconds, at eight bytes each.
+	// queueSize is how many events wait for one client: a burst of some seconds.
 	queueSize = 256
 	// maxFrame bounds what a client may send at once: a subscription needs some hundred bytes (STR-02).
 	maxFrame = 4 << 10
@@ -42,6 +42,8 @@ const (
 	defaultClients = 20_000
 	// writeLimit is how long one write may take before the client counts as stalled.
 	writeLimit = 10 * time.Second
+	// goodbyeLimit is how long a client that is sent away may take to say that it heard.
+	goodbyeLimit = 5 * time.Second
 	// pingEvery is Mastodon's; an answer must come within writeLimit.
 	pingEvery = 30 * time.Second
 	// thumpEvery is Mastodon's heartbeat on server-sent events.
