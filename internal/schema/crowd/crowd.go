@@ -1,4 +1,4 @@
-// Package crowd makes many people and posts without the server's help, in the form that the server gives them: databases to measure with.
+// Package crowd owns databases to measure with: it makes many people and posts without the server's help, in the form that the server gives them.
 package crowd
 
 import (
