@@ -14,10 +14,13 @@ import (
 )
 
 const (
-	// candidates is how many posts one round of computing a feed looks at, and maxRounds bounds the rounds: whoever follows
-	// accounts that mostly answer strangers sees a shorter feed rather than a slow one.
-	candidates = 400
-	maxRounds  = 10
+	// A round of computing a feed looks at a few posts more than are wanted, within these bounds, and maxRounds bounds the rounds: whoever
+	// follows accounts that mostly answer strangers sees a shorter feed rather than a slow one.
+	fewCandidates, candidates = 100, 400
+	maxRounds                 = 10
+	// rebuilt is how many posts a list has that is computed anew, since most are read to their third page at most: what lies below is computed when
+	// somebody comes to it, and what is posted from then on grows the list to Length.
+	rebuilt = 240
 )
 
 // feed is a home feed, or with list set that of a list.
@@ -48,7 +51,7 @@ func (s *Service) compute(ctx context.Context, q db.Q, f feed, p db.Page) (out [
 		sees = func(p *post) bool { return v.list(l, p) }
 	}
 	want := p.Limit
-	p.Limit = candidates
+	p.Limit = min(max(want*5/4, fewCandidates), candidates)
 	for range maxRounds {
 		found, err := s.candidates(ctx, q, f, p, len(v.tags) > 0)
 		if err != nil {
@@ -74,7 +77,7 @@ func (s *Service) compute(ctx context.Context, q db.Q, f feed, p db.Page) (out [
 		} else {
 			out = append(out, part...)
 		}
-		end = len(found) < candidates
+		end = len(found) < p.Limit
 		if end || len(out) >= want {
 			break
 		}
@@ -120,7 +123,7 @@ func (s *Service) candidates(ctx context.Context, q db.Q, f feed, p db.Page, tag
 // rebuild computes a feed and keeps it. What it gives ends with bottom when it is complete.
 func (s *Service) rebuild(ctx context.Context, q db.Q, f feed) ([]int64, error) {
 	return cache.Rebuild(ctx, s.Cache, f.key(), Length, keepFor, func(ctx context.Context) ([]int64, error) {
-		list, end, err := s.compute(ctx, q, f, db.Page{Limit: Length})
+		list, end, err := s.compute(ctx, q, f, db.Page{Limit: rebuilt})
 		if end {
 			list = append(list, bottom)
 		}
