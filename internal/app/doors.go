@@ -126,6 +126,7 @@ func (a *App) serveHTTP(ctx context.Context, p Plan) error {
 	r := chi.NewRouter()
 	r.Use(a.doors.gate.Wrap)
 	r.Use(middleware.StripSlashes) // apps end paths with a slash, which Mastodon takes
+	r.Use(middleware.GetHead)      // whatever can be read can be asked about
 	if p.has("web") {
 		r.Use(a.Federation.Negotiate)
 	}

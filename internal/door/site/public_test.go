@@ -284,6 +284,10 @@ func TestFilesAndHeaders(t *testing.T) {
 			!strings.HasPrefix(h.Get("Strict-Transport-Security"), "max-age=63072000") || !strings.Contains(h.Get("Vary"), "Cookie") {
 			t.Errorf("%s: %v", path, h)
 		}
+		// A page opened by an app on the web, to sign in, must stay a window of that app (Phanpy).
+		if got := h.Get("Cross-Origin-Opener-Policy"); (got == "") != strings.HasPrefix(path, "/auth/") || got != "" && got != "same-origin" {
+			t.Errorf("%s: opener policy %q", path, got)
+		}
 		public := strings.HasPrefix(h.Get("Cache-Control"), "public")
 		if want := path == "/" || path == "/about" || path == "/@ann" || path == "/tags/x"; public != want {
 			t.Errorf("%s: %s", path, h.Get("Cache-Control"))

@@ -98,6 +98,10 @@ func (s *Server) mine(h handler) handler {
 func (s *Server) guard(h httpio.Handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		s.headers(w.Header(), "")
+		// Apps on the web open the pages of signing in as a window of theirs, and must know it again when it comes back.
+		if !strings.HasPrefix(r.URL.Path, "/auth/") {
+			w.Header().Set("Cross-Origin-Opener-Policy", "same-origin")
+		}
 		defer func() {
 			if p := recover(); p != nil {
 				if p == http.ErrAbortHandler {
@@ -126,7 +130,6 @@ func (s *Server) headers(h http.Header, formTarget string) {
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("X-XSS-Protection", "0")
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Permissions-Policy", "browsing-topics=()")
 	if s.Site.HTTPS {
 		h.Set("Strict-Transport-Security", "max-age=63072000")
