@@ -20,7 +20,7 @@ const module = "github.com/gomph/gomph/"
 // domains is the order of the domains: each may import those before it. A new domain takes its place here.
 var domains = []string{
 	"settings", "instances", "accounts", "access", "relations", "media", "statuses", "collections", "links", "filters", "feeds", "notifications", "trends", "search", "announcements", "annual",
-	"moderation", "archive",
+	"moderation", "archive", "subscriptions",
 }
 
 // source is one file of ours. Only Go files are parsed.

@@ -21,6 +21,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/search"
 	"github.com/gomph/gomph/internal/domain/settings"
 	"github.com/gomph/gomph/internal/domain/statuses"
+	"github.com/gomph/gomph/internal/domain/subscriptions"
 	"github.com/gomph/gomph/internal/domain/trends"
 	"github.com/gomph/gomph/internal/door/activitypub"
 	"github.com/gomph/gomph/internal/kit/blob"
@@ -61,6 +62,7 @@ type App struct {
 	Search        *search.Service
 	Announcements *announcements.Service
 	Annual        *annual.Service
+	Subscriptions *subscriptions.Service
 	Notifications *notifications.Service
 	Trends        *trends.Service
 	Federation    *activitypub.Server

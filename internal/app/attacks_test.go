@@ -30,7 +30,7 @@ func rows(t *testing.T, name string, columns int) [][]string {
 		t.Fatal(err)
 	}
 	var out [][]string
-	for i, line := range strings.Split(strings.TrimSpace(string(body)), "\n") {
+	for i, line := range strings.Split(strings.TrimRight(string(body), "\n"), "\n") {
 		row := strings.Split(line, "\t")
 		if len(row) != columns {
 			t.Fatalf("testdata/%s:%d has %d columns, not %d", name, i+1, len(row), columns)

@@ -28,6 +28,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/relations"
 	"github.com/gomph/gomph/internal/domain/settings"
 	"github.com/gomph/gomph/internal/domain/statuses"
+	"github.com/gomph/gomph/internal/domain/subscriptions"
 	"github.com/gomph/gomph/internal/kit/config"
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/jobs"
@@ -201,7 +202,7 @@ func TestReactionsKeepTheirBudgets(t *testing.T) {
 // unplayed are the reactions that need what this scene does not have: sign-ups that wait, other servers that hide parts of a
 // thread, thousands of followers.
 var unplayed = []string{
-	"mailer.approved", "mailer.registrations_limited", "mailer.confirm_again", "mailer.new_address", "activitypub.fetch_parent", "activitypub.fetch_replies", "activitypub.fill_thread", "activitypub.host_returned", "activitypub.spread_missed", "feeds.batch",
+	"mailer.approved", "mailer.registrations_limited", "mailer.confirm_again", "mailer.new_address", "subscriptions.become_follows", "activitypub.fetch_parent", "activitypub.fetch_replies", "activitypub.fill_thread", "activitypub.host_returned", "activitypub.spread_missed", "feeds.batch",
 	"activitypub.sync_followers", // the two agree on who follows whom
 }
 
@@ -258,6 +259,8 @@ func everything(here, there *server) {
 	here.must(err)
 	here.post(ann, statuses.Draft{Text: "@bob for you", Visibility: statuses.Direct})
 	both()
+
+	mailed(here, ann)
 
 	// A link to a page, which is a profile of the other server.
 	page := here.post(ann, statuses.Draft{Text: "look"})
@@ -354,6 +357,29 @@ func everything(here, there *server) {
 	both()
 	here.must(here.Accounts.Remove(ctx, ann.ID))
 	both()
+}
+
+// mailed lets somebody's posts be sent by mail.
+func mailed(s *server, by *accounts.Account) {
+	ctx := s.t.Context()
+	s.must(s.Settings.Set(ctx, "email_subscriptions", "true"))
+	_, err := s.Accounts.UpdateProfile(ctx, by.ID, accounts.Profile{EmailSubscriptions: ptr(true)})
+	s.must(err)
+	s.must(s.Subscriptions.Ask(ctx, by.ID, "reader@example.org"))
+	quiet(s)
+	id, err := db.Value[subscriptions.ID](ctx, s.DB, "SELECT id FROM email_subscriptions")
+	s.must(err)
+	token, err := s.Subscriptions.Mint(ctx, id)
+	s.must(err)
+	_, err = s.Subscriptions.Confirm(ctx, token)
+	s.must(err)
+	again, err := s.Accounts.ByID(ctx, s.DB, by.ID)
+	s.must(err)
+	s.post(again, statuses.Draft{Text: "for everybody"})
+	quiet(s)
+	_, err = s.Jobs.Retry(ctx, jobs.Filter{State: "waiting", Kind: "subscriptions.tell"}) // it waits for more posts
+	s.must(err)
+	quiet(s)
 }
 
 // subscribe lets somebody's app be told of mentions.

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gomph/gomph/internal/door/mastodon/api"
 	"github.com/gomph/gomph/internal/kit/config"
 )
 
@@ -62,16 +61,6 @@ func open(t *testing.T) *App {
 	}
 	t.Cleanup(a.Close)
 	return a
-}
-
-func TestDocsListRoutes(t *testing.T) {
-	t.Parallel()
-	var b strings.Builder
-	b.WriteString("| method | path | who | scopes (one of) | limit |\n|---|---|---|---|---|\n")
-	for _, r := range api.Describe(open(t).routes()) {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", r.Method, r.Pattern, r.Auth, strings.Join(r.Scopes, ", "), r.Limit)
-	}
-	generated(t, "api.md", "Routes of the Mastodon API", "Every endpoint that this server answers; any other path under /api is 404.", b.String())
 }
 
 func TestDocsListEvents(t *testing.T) {

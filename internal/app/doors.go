@@ -65,16 +65,17 @@ func (a *App) buildDoors() error {
 	a.files = files
 	d := &a.doors
 	d.gate = a.gate()
-	d.mailer = mailer.New(mailer.Deps{DB: a.DB, Site: a.Site, Settings: a.Settings, Accounts: a.Accounts, Access: a.Access, Sender: sender})
+	d.mailer = mailer.New(mailer.Deps{DB: a.DB, Site: a.Site, Settings: a.Settings, Accounts: a.Accounts, Access: a.Access, Statuses: a.Statuses,
+		Subscriptions: a.Subscriptions, Sender: sender})
 	d.render = entity.New(entity.Deps{
 		Site: a.Site, Clock: a.Clock, Accounts: a.Accounts, Relations: a.Relations, Statuses: a.Statuses, Media: a.Media, Links: a.Links, Filters: a.Filters,
-		Collections: a.Collections,
+		Collections: a.Collections, Settings: a.Settings,
 	})
 	d.rest = rest.New(rest.Deps{
 		DB: a.DB, Clock: a.Clock, Site: a.Site, Settings: a.Settings, Access: a.Access, Accounts: a.Accounts, Relations: a.Relations, Instances: a.Instances,
 		Statuses: a.Statuses, Collections: a.Collections, Media: a.Media, Links: a.Links, Filters: a.Filters, Moderation: a.Moderation, Notifications: a.Notifications, Feeds: a.Feeds, Trends: a.Trends, Render: d.render, Files: files,
 		Finder: finder{a}, VAPIDKey: key.Public, Translator: a.translator(), Cache: a.Cache, Version: config.Version,
-		Search: a.Search, Announcements: a.Announcements, Annual: a.Annual,
+		Search: a.Search, Announcements: a.Announcements, Annual: a.Annual, Subscriptions: a.Subscriptions,
 	})
 	d.push = push.New(push.Deps{DB: a.DB, Clock: a.Clock, Site: a.Site, Accounts: a.Accounts, Access: a.Access, Statuses: a.Statuses, Notifications: a.Notifications,
 		Fetch: a.fetch, Key: key, Asset: d.render.Asset})
@@ -86,7 +87,7 @@ func (a *App) buildDoors() error {
 	d.site, err = site.New(site.Deps{
 		DB: a.DB, Clock: a.Clock, Site: a.Site, Settings: a.Settings, Instances: a.Instances, Accounts: a.Accounts, Access: a.Access, Relations: a.Relations,
 		Statuses: a.Statuses, Collections: a.Collections, Archive: a.Archive, Files: files, Links: a.Links, Resolver: a.Federation, Finder: a.Federation, Log: a.Log, Limiter: d.api.Limiter, ClientAddr: addr, Asset: d.render.Asset,
-		Dist: web.Dist(), Version: config.Version,
+		Subscriptions: a.Subscriptions, Dist: web.Dist(), Version: config.Version,
 	})
 	if err != nil {
 		return err
@@ -123,19 +124,8 @@ func (a *App) routes() []api.Route {
 
 // serveHTTP answers with the doors that a plan's roles open.
 func (a *App) serveHTTP(ctx context.Context, p Plan) error {
-	r := chi.NewRouter()
-	r.Use(a.doors.gate.Wrap)
-	r.Use(middleware.StripSlashes) // apps end paths with a slash, which Mastodon takes
-	r.Use(middleware.GetHead)      // whatever can be read can be asked about
-	if p.has("web") {
-		r.Use(a.Federation.Negotiate)
-	}
-	r.Get("/health", health)
-	r.Get("/health/ready", a.ready)
 	var drain func(context.Context)
 	if p.has("streaming") {
-		r.Handle("/api/v1/streaming", a.doors.stream)
-		r.Handle("/api/v1/streaming/*", a.doors.stream)
 		// The hub outlives ctx, so that a drain can spread its goodbyes.
 		own, stop := context.WithCancel(context.WithoutCancel(ctx))
 		defer stop()
@@ -147,6 +137,24 @@ func (a *App) serveHTTP(ctx context.Context, p Plan) error {
 			<-ended
 		}
 	}
+	return a.serve(ctx, a.router(p), drain)
+}
+
+// router is every address that a plan's roles answer.
+func (a *App) router(p Plan) chi.Router {
+	r := chi.NewRouter()
+	r.Use(a.doors.gate.Wrap)
+	r.Use(middleware.StripSlashes) // apps end paths with a slash, which Mastodon takes
+	r.Use(middleware.GetHead)      // whatever can be read can be asked about
+	if p.has("web") {
+		r.Use(a.Federation.Negotiate)
+	}
+	r.Get("/health", health)
+	r.Get("/health/ready", a.ready)
+	if p.has("streaming") {
+		r.Handle("/api/v1/streaming", a.doors.stream)
+		r.Handle("/api/v1/streaming/*", a.doors.stream)
+	}
 	if p.has("web") {
 		a.Federation.Mount(r)
 		a.doors.rest.MountFiles(r)
@@ -155,7 +163,7 @@ func (a *App) serveHTTP(ctx context.Context, p Plan) error {
 		a.doors.oauth.Mount(r)
 		a.doors.site.Mount(r)
 	}
-	return a.serve(ctx, r, drain)
+	return r
 }
 
 // fileURL is the address of a stored file.

@@ -15,6 +15,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/notifications"
 	"github.com/gomph/gomph/internal/domain/relations"
 	"github.com/gomph/gomph/internal/domain/statuses"
+	"github.com/gomph/gomph/internal/domain/subscriptions"
 	"github.com/gomph/gomph/internal/door/activitypub"
 	"github.com/gomph/gomph/internal/kit/jobs"
 )
@@ -61,6 +62,8 @@ var (
 	wholesale = jobs.Policy{Queue: jobs.Default, Deadline: 5 * time.Minute, Statements: 5000}
 	// votesGather sends the votes of some minutes as one update (Mastodon: three minutes).
 	votesGather = jobs.Policy{Queue: jobs.Default, Delay: 3 * time.Minute, Deadline: 5 * time.Minute, Statements: 18}
+	// mailsGather writes the posts of some minutes into one mail (Mastodon: five minutes).
+	mailsGather = jobs.Policy{Queue: jobs.Default, Delay: 5 * time.Minute, Deadline: 5 * time.Minute, Statements: 2000}
 )
 
 // react is the list of everything that follows from anything. The names are stored with the jobs and never change their meaning.
@@ -87,6 +90,8 @@ func (a *App) onPeople() {
 	jobs.On(j, "mailer.password_changed", mails, mail.PasswordChanged)
 	jobs.On(j, "mailer.approved", mails, mail.Approved)
 	jobs.On(j, "mailer.registrations_limited", mails, mail.RegistrationsLimited)
+	jobs.On(j, "mailer.ask_subscriber", mails, mail.AskSubscriber)
+	jobs.On(j, "subscriptions.become_follows", onDefault, a.Subscriptions.BecomeFollows)
 	jobs.On(j, "access.tell_terms", onDefault, a.Access.TellTerms)
 	jobs.On(j, "mailer.terms", mails, mail.Terms)
 	jobs.On(j, "activitypub.send_profile", fanOut, a.Federation.SendProfile, jobs.When(func(e accounts.ProfileUpdated) bool { return e.Local }))
@@ -147,6 +152,8 @@ func (a *App) onPosts() {
 		jobs.Unique(func(e statuses.Voted) string { return strconv.FormatInt(e.PollID, 10) }))
 	jobs.On(j, "activitypub.send_poll_end", fanOut, fed.SendPollEnd)
 	jobs.On(j, "statuses.publish_scheduled", publishing, a.Statuses.PublishScheduled)
+	jobs.On(j, "subscriptions.tell", mailsGather, a.Subscriptions.Tell, jobs.When(func(e statuses.Posted) bool { return e.Mailed }), jobs.Unique(subscriptions.Key))
+	jobs.On(j, "mailer.written", mails, a.doors.mailer.Written)
 	jobs.On(j, "push.send", alerts, a.doors.push.Send, jobs.Lane(notifications.Push.Host))
 	jobs.On(j, "notifications.poll_ended", onDefault, a.Notifications.PollEnded)
 }
@@ -248,6 +255,7 @@ func (a *App) onCommands() {
 	jobs.On(j, "jobs.forget", recurring, j.Forget)
 	jobs.On(j, "links.forget", recurring, a.Links.Forget)
 	jobs.On(j, "relations.expire_mutes", recurring, func(ctx context.Context, _ ExpireMutesDue) error { return a.Relations.ExpireMutes(ctx, 1000) })
+	jobs.On(j, "subscriptions.forget", recurring, a.Subscriptions.Forget)
 	jobs.On(j, "trends.refresh", recurring, a.Trends.Refresh)
 	jobs.On(j, "statuses.clean_up_old", recurring, a.Statuses.CleanUpOld)
 	jobs.On(j, "statuses.count_weeks", recurring, a.Statuses.CountWeeks)

@@ -9,6 +9,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/links"
 	"github.com/gomph/gomph/internal/domain/search"
 	"github.com/gomph/gomph/internal/domain/statuses"
+	"github.com/gomph/gomph/internal/domain/subscriptions"
 	"github.com/gomph/gomph/internal/domain/trends"
 	"github.com/gomph/gomph/internal/door/activitypub"
 	"github.com/gomph/gomph/internal/kit/jobs"
@@ -54,5 +55,6 @@ var schedule = []jobs.Recurring{
 	{Name: "statuses.count_weeks", Every: time.Hour, Event: statuses.CountWeeksDue{}},
 	{Name: "statuses.forget_keys", Every: time.Hour, Event: ForgetKeysDue{}},
 	{Name: "statuses.forget_walks", Every: time.Hour, Event: ForgetWalksDue{}},
+	{Name: "subscriptions.forget", Every: 24 * time.Hour, Event: subscriptions.ForgetDue{}},
 	{Name: "trends.refresh", Every: 5 * time.Minute, Event: trends.RefreshDue{}},
 }

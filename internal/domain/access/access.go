@@ -119,6 +119,12 @@ type SignedUp struct {
 // Kind names the event.
 func (SignedUp) Kind() string { return "access.signed_up" }
 
+// Confirmed says that an address was shown to be that of a person who signed up.
+type Confirmed struct{ UserID UserID }
+
+// Kind names the event.
+func (Confirmed) Kind() string { return "access.confirmed" }
+
 // ConfirmationWanted says that somebody asked to get the confirmation mail again. Whether the address is anybody's is found
 // out later, so that asking takes as long and says as much for any address (SES-06).
 type ConfirmationWanted struct{ Email string }

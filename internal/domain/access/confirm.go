@@ -42,7 +42,7 @@ func (s *Service) Confirm(ctx context.Context, token string) (*User, error) {
 			return err
 		}
 		u.ConfirmedAt = now
-		return nil
+		return s.Jobs.Emit(ctx, tx, Confirmed{u.ID})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("confirming an address: %w", err)
@@ -73,7 +73,7 @@ func (s *Service) takeEmail(ctx context.Context, tx *db.Tx, u *User) error {
 	u.Email, u.UnconfirmedEmail = address.address, ""
 	if u.ConfirmedAt.IsZero() {
 		u.ConfirmedAt = now
-		return nil // nobody was known by the old address
+		return s.Jobs.Emit(ctx, tx, Confirmed{u.ID}) // nobody was known by the old address
 	}
 	return s.Jobs.Emit(ctx, tx, EmailChanged{UserID: u.ID, OldEmail: old})
 }

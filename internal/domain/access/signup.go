@@ -129,6 +129,14 @@ func checkEmail(s string) (email, []errs.Detail) {
 	return address, nil
 }
 
+// CheckEmail reads an address, as it is written to and as it is compared. What is none is errs.Invalid with the reason.
+func CheckEmail(typed string) (address, folded string, err error) {
+	var c causes
+	e, problems := checkEmail(typed)
+	c.add("email", problems...)
+	return e.address, e.folded, c.err()
+}
+
 // SignUp makes an account for somebody who asks for one. Depending on the settings it is closed (errs.ForbiddenKind), waits for a
 // moderator, or only for the confirmation of the address.
 func (s *Service) SignUp(ctx context.Context, n NewUser) (*User, error) {

@@ -35,6 +35,7 @@ func newWorld(t *testing.T, d *db.DB) *world {
 	t.Cleanup(func() { _ = w.bus.Close() })
 	w.settings = settings.New(settings.Deps{DB: d, IDs: w.IDs, Clock: w.Clock, Site: w.Site, DefaultRegistrations: "open"})
 	record[access.SignedUp](w.Jobs)
+	record[access.Confirmed](w.Jobs)
 	record[access.ConfirmationWanted](w.Jobs)
 	record[access.ResetWanted](w.Jobs)
 	record[access.EmailChangeAsked](w.Jobs)

@@ -56,8 +56,10 @@ type Account struct {
 	Locked, Discoverable, Indexable, HideCollections, Memorial bool
 	// ShowMedia, ShowMediaReplies and ShowFeatured say which tabs the profile has, and whether answers count for the one of media.
 	ShowMedia, ShowMediaReplies, ShowFeatured bool
-	MovedToID                                 ID
-	AlsoKnownAs, AttributionDomains           []string
+	// EmailSubscriptions says that people may have public posts sent to them by mail.
+	EmailSubscriptions              bool
+	MovedToID                       ID
+	AlsoKnownAs, AttributionDomains []string
 
 	SuspendedAt, SilencedAt, SensitizedAt         time.Time
 	CreatedAt, UpdatedAt, FetchedAt               time.Time

@@ -66,6 +66,7 @@ type Profile struct {
 	Fields                                                *[]Field
 	Locked, Bot, Discoverable, Indexable, HideCollections *bool
 	ShowMedia, ShowMediaReplies, ShowFeatured             *bool
+	EmailSubscriptions                                    *bool
 	Avatar, AvatarDescription, Header, HeaderDescription  *string
 	AttributionDomains                                    *[]string
 	Emojis                                                *[]Emoji
@@ -95,6 +96,7 @@ func (s *Service) UpdateProfile(ctx context.Context, id ID, p Profile) (*Account
 		set(&a.ShowMedia, p.ShowMedia)
 		set(&a.ShowMediaReplies, p.ShowMediaReplies)
 		set(&a.ShowFeatured, p.ShowFeatured)
+		set(&a.EmailSubscriptions, p.EmailSubscriptions)
 		set(&a.Avatar, p.Avatar)
 		set(&a.AvatarDescription, p.AvatarDescription)
 		set(&a.Header, p.Header)
@@ -110,9 +112,9 @@ func (s *Service) UpdateProfile(ctx context.Context, id ID, p Profile) (*Account
 		a.UpdatedAt = s.Clock.Now()
 		if _, err = tx.Exec(ctx, `UPDATE accounts SET display_name = $1, note = $2, fields = $3, locked = $4, discoverable = $5, indexable = $6, hide_collections = $7,
   avatar = $8, avatar_description = $9, header = $10, header_description = $11, attribution_domains = $12, emojis = $13, actor_type = $14, updated_at = $15,
-  show_media = $17, show_media_replies = $18, show_featured = $19 WHERE id = $16`,
+  show_media = $17, show_media_replies = $18, show_featured = $19, email_subscriptions = $20 WHERE id = $16`,
 			a.DisplayName, a.Note, list(a.Fields), a.Locked, a.Discoverable, a.Indexable, a.HideCollections, a.Avatar, a.AvatarDescription, a.Header, a.HeaderDescription,
-			list(a.AttributionDomains), list(a.Emojis), a.ActorType, db.Ms(a.UpdatedAt), id, a.ShowMedia, a.ShowMediaReplies, a.ShowFeatured); err != nil {
+			list(a.AttributionDomains), list(a.Emojis), a.ActorType, db.Ms(a.UpdatedAt), id, a.ShowMedia, a.ShowMediaReplies, a.ShowFeatured, a.EmailSubscriptions); err != nil {
 			return err
 		}
 		if consented {

@@ -15,7 +15,7 @@ const Columns = `a.id, a.username, a.domain, a.actor_type, a.display_name, a.not
   a.inbox_url, a.shared_inbox_url, a.outbox_url, a.followers_url, a.following_url, a.featured_url, a.public_key, a.public_key_id,
   a.avatar, a.avatar_description, a.header, a.header_description, a.locked, a.discoverable, a.indexable, a.hide_collections, a.memorial,
   a.moved_to_id, a.also_known_as, a.attribution_domains, a.suspended_at, a.silenced_at, a.sensitized_at, a.created_at, a.updated_at, a.fetched_at,
-  a.statuses_count, a.following_count, a.followers_count, a.last_status_at, a.featured_tags_url, a.show_media, a.show_media_replies, a.show_featured, a.feature_approval_policy, a.collections_url`
+  a.statuses_count, a.following_count, a.followers_count, a.last_status_at, a.featured_tags_url, a.show_media, a.show_media_replies, a.show_featured, a.feature_approval_policy, a.collections_url, a.email_subscriptions`
 
 // Scan reads one account.
 func Scan(r db.Row) (*Account, error) {
@@ -26,7 +26,7 @@ func Scan(r db.Row) (*Account, error) {
 		&a.InboxURL, &a.SharedInboxURL, &a.OutboxURL, &a.FollowersURL, &a.FollowingURL, &a.FeaturedURL, &a.PublicKey, &a.PublicKeyID,
 		&a.Avatar, &a.AvatarDescription, &a.Header, &a.HeaderDescription, &a.Locked, &a.Discoverable, &a.Indexable, &a.HideCollections, &a.Memorial,
 		&a.MovedToID, &known, &attribution, &suspended, &silenced, &sensitized, &created, &updated, &fetched,
-		&a.StatusesCount, &a.FollowingCount, &a.FollowersCount, &last, &a.FeaturedTagsURL, &a.ShowMedia, &a.ShowMediaReplies, &a.ShowFeatured, &a.FeaturePolicy, &a.CollectionsURL)
+		&a.StatusesCount, &a.FollowingCount, &a.FollowersCount, &last, &a.FeaturedTagsURL, &a.ShowMedia, &a.ShowMediaReplies, &a.ShowFeatured, &a.FeaturePolicy, &a.CollectionsURL, &a.EmailSubscriptions)
 	if err != nil {
 		return nil, err
 	}

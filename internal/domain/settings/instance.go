@@ -49,6 +49,8 @@ type Instance struct {
 	StatusPageURL        string
 	// AnnualReports lets people ask for a report of their year in December.
 	AnnualReports bool
+	// EmailSubscriptions lets people have their posts sent by mail to those who ask for it.
+	EmailSubscriptions bool
 	// Trends says that what is talked about is shown, TrendableByDefault that nobody has to allow it first.
 	Trends, TrendableByDefault bool
 	// UpdatedAt is when a setting was last changed; zero when none ever was.
@@ -103,6 +105,7 @@ func definitions() []definition {
 		long("site_terms", "The terms of service", func(i *Instance) any { return &i.Terms }),
 		long("site_privacy_policy", "The privacy policy", func(i *Instance) any { return &i.PrivacyPolicy }),
 		{Definition{Name: "wrapstodon", Help: "Let people ask for a report of their year in December", Kind: "bool"}, func(i *Instance) any { return &i.AnnualReports }, isBool},
+		{Definition{Name: "email_subscriptions", Help: "Let people have their posts sent by mail to those who ask for it", Kind: "bool"}, func(i *Instance) any { return &i.EmailSubscriptions }, isBool},
 		line("status_page_url", "A page that tells whether the server works", func(i *Instance) any { return &i.StatusPageURL }, isURL),
 		{Definition{Name: "trends", Help: "Show what is talked about", Kind: "bool"}, func(i *Instance) any { return &i.Trends }, isBool},
 		{Definition{Name: "trendable_by_default", Help: "Show it before anybody looked at it", Kind: "bool"}, func(i *Instance) any { return &i.TrendableByDefault }, isBool},

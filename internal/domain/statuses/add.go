@@ -37,6 +37,8 @@ type addition struct {
 	quiet, unheard, old bool
 	// consents says that the author lets public posts be found.
 	consents bool
+	// mailed says that the author has public posts mailed.
+	mailed bool
 }
 
 // found tells whether somebody may find the post by its words: whoever wrote it or is mentioned here, or everybody.
@@ -74,7 +76,8 @@ func (s *Service) add(ctx context.Context, tx *db.Tx, a addition) (bool, error) 
 		return false, err
 	}
 	old := a.old || !st.Local && s.Clock.Now().Sub(st.CreatedAt) > oldAfter
-	return true, s.Jobs.Emit(ctx, tx, Posted{StatusID: st.ID, AccountID: st.AccountID, Local: st.Local, Reblog: st.Reblog(), Visibility: st.Visibility, Old: old, Quiet: a.quiet, Unheard: a.unheard, Found: a.found()})
+	return true, s.Jobs.Emit(ctx, tx, Posted{StatusID: st.ID, AccountID: st.AccountID, Local: st.Local, Reblog: st.Reblog(), Visibility: st.Visibility, Old: old, Quiet: a.quiet, Unheard: a.unheard, Found: a.found(),
+		Mailed: a.mailed && st.Visibility == Public && st.InReplyToID == 0 && !st.Reblog()})
 }
 
 func (s *Service) addParts(ctx context.Context, tx *db.Tx, a addition) error {

@@ -45,6 +45,21 @@ func (s *Service) Load(ctx context.Context, q db.Q, viewer accounts.ID, list []I
 	return s.load(ctx, q, viewer, list, true)
 }
 
+// Shown gives public posts of ours for those who have them mailed, in the order asked for; those that are gone are absent.
+func (s *Service) Shown(ctx context.Context, q db.Q, list []ID) ([]*Status, error) {
+	p := &Parts{Statuses: map[ID]*Status{}, Viewer: map[ID]Viewer{}, Apps: map[int64]App{}}
+	if err := s.loadStatuses(ctx, q, 0, list, p); err != nil {
+		return nil, err
+	}
+	out := make([]*Status, 0, len(list))
+	for _, id := range list {
+		if st := p.Statuses[id]; st != nil {
+			out = append(out, st)
+		}
+	}
+	return out, nil
+}
+
 // LoadAlone is Load without the quoted posts, and without what of the quotes is shown.
 func (s *Service) LoadAlone(ctx context.Context, q db.Q, viewer accounts.ID, list []ID) (*Parts, error) {
 	return s.load(ctx, q, viewer, list, false)

@@ -163,7 +163,7 @@ func (s *Service) post(ctx context.Context, by *accounts.Account, d Draft, befor
 				return err
 			}
 		}
-		added := addition{Status: st, mentions: mentionsOf(r.mentions), tags: r.tags, poll: d.Poll, mediaIDs: d.MediaIDs, quote: quote, quiet: quiet, unheard: unheard}
+		added := addition{Status: st, mentions: mentionsOf(r.mentions), tags: r.tags, poll: d.Poll, mediaIDs: d.MediaIDs, quote: quote, quiet: quiet, unheard: unheard, mailed: by.EmailSubscriptions}
 		if parent != nil {
 			added.conversation = parent.ConversationID
 		}

@@ -162,6 +162,8 @@ type Posted struct {
 	Quiet, Unheard bool
 	// Found says that somebody may find it by its words, or, of a boost, the post that was boosted: see package search.
 	Found bool
+	// Mailed says that it may be sent to those who have the author's posts mailed to them: see package subscriptions.
+	Mailed bool
 }
 
 // Kind names the event.

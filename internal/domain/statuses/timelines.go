@@ -186,6 +186,17 @@ func (s *Service) ListOf(ctx context.Context, q db.Q, list int64, p db.Page) ([]
 	return s.ofAccounts(ctx, q, "list", "SELECT l.account_id FROM list_accounts l WHERE l.list_id = $1", list, p)
 }
 
+// ToMail lists public posts of an account that are neither answers nor boosts, above one and up to another, newest first: what is sent to those who have
+// them mailed.
+func (s *Service) ToMail(ctx context.Context, q db.Q, by accounts.ID, after, upTo ID, limit int) ([]ID, error) {
+	list, err := db.Column[ID](ctx, q, `SELECT s.id FROM statuses s WHERE s.account_id = $1 AND s.deleted_at = 0 AND s.visibility = 0 AND s.reblog_of_id = 0 AND s.in_reply_to_id = 0
+AND s.id > $2 AND s.id <= $3 ORDER BY s.id DESC LIMIT $4`, by, after, upTo, limit)
+	if err != nil {
+		return nil, fmt.Errorf("looking for posts to mail: %w", err)
+	}
+	return list, nil
+}
+
 // DirectOf lists the direct posts that an account wrote or is mentioned in (the old direct timeline).
 func (s *Service) DirectOf(ctx context.Context, q db.Q, me accounts.ID, p db.Page) ([]ID, error) {
 	return s.timeline(ctx, q, "direct", `SELECT s.id FROM statuses s WHERE s.deleted_at = 0 AND s.visibility = 3

@@ -14,6 +14,8 @@ import (
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/archive"
 	"github.com/gomph/gomph/internal/domain/settings"
+	"github.com/gomph/gomph/internal/domain/statuses"
+	"github.com/gomph/gomph/internal/domain/subscriptions"
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/errs"
 	"github.com/gomph/gomph/internal/kit/jobs"
@@ -23,12 +25,14 @@ import (
 
 // Deps is what the mailer stands on.
 type Deps struct {
-	DB       *db.DB
-	Site     settings.Site
-	Settings *settings.Service
-	Accounts *accounts.Service
-	Access   *access.Service
-	Sender   mail.Sender
+	DB            *db.DB
+	Site          settings.Site
+	Settings      *settings.Service
+	Accounts      *accounts.Service
+	Access        *access.Service
+	Statuses      *statuses.Service
+	Subscriptions *subscriptions.Service
+	Sender        mail.Sender
 }
 
 // Mailer writes mails.

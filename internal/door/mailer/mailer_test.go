@@ -13,6 +13,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/settings"
+	"github.com/gomph/gomph/internal/domain/subscriptions"
 	"github.com/gomph/gomph/internal/door/mailer"
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/jobs"
@@ -59,13 +60,20 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{World: make.New(t, dbtest.SQLite(t)), box: &box{}}
+	return worldOn(t, dbtest.SQLite(t))
+}
+
+func worldOn(t *testing.T, d *db.DB) *world {
+	t.Helper()
+	w := &world{World: make.New(t, d), box: &box{}}
 	w.settings = settings.New(settings.Deps{DB: w.DB, IDs: w.IDs, Clock: w.Clock, Site: w.Site, DefaultRegistrations: "approved", Jobs: w.Jobs})
 	bus := pubsub.NewLocal()
 	t.Cleanup(func() { _ = bus.Close() })
 	w.access = access.New(access.Deps{DB: w.DB, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Site: w.Site, Settings: w.settings, Accounts: w.Accounts, Bus: bus,
 		NewKeys: func() (accounts.Keys, error) { return accounts.Keys{}, nil }})
-	w.mailer = mailer.New(mailer.Deps{DB: w.DB, Site: w.Site, Settings: w.settings, Accounts: w.Accounts, Access: w.access, Sender: w.box})
+	subs := subscriptions.New(subscriptions.Deps{DB: w.DB, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Settings: w.settings, Accounts: w.Accounts, Access: w.access, Relations: w.Relations, Statuses: w.Statuses})
+	w.mailer = mailer.New(mailer.Deps{DB: w.DB, Site: w.Site, Settings: w.settings, Accounts: w.Accounts, Access: w.access, Statuses: w.Statuses, Subscriptions: subs, Sender: w.box})
+	on(w.Jobs, "subscriptions.become_follows", subs.BecomeFollows)
 	on(w.Jobs, "mailer.welcome", w.mailer.Welcome)
 	on(w.Jobs, "mailer.confirm_again", w.mailer.ConfirmAgain)
 	on(w.Jobs, "mailer.new_address", w.mailer.NewAddress)

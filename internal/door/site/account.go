@@ -138,13 +138,18 @@ func (s *Server) revokeApp(ctx context.Context, v *visit) error {
 func (s *Server) profileSettings(ctx context.Context, v *visit) error {
 	a := v.Account
 	return s.profilePage(ctx, v, http.StatusOK, view.ProfileSettings{DisplayName: a.DisplayName, Note: a.Note, Locked: a.Locked, Bot: a.Bot(), Discoverable: a.Discoverable,
-		Indexable: a.Indexable, HideCollections: a.HideCollections})
+		Indexable: a.Indexable, HideCollections: a.HideCollections, EmailSubscriptions: a.EmailSubscriptions})
 }
 
 func (s *Server) profilePage(ctx context.Context, v *visit, status int, p view.ProfileSettings) (err error) {
 	if p.Page, err = s.formFrame(ctx, v); err != nil {
 		return err
 	}
+	instance, err := s.Settings.Get(ctx, s.DB)
+	if err != nil {
+		return err
+	}
+	p.Mailable = instance.EmailSubscriptions
 	p.MaxName, p.MaxNote, p.ProfileURL = accounts.MaxDisplayName, accounts.MaxNote, v.Account.URL
 	if v.User.Staff() {
 		p.PendingURL = view.PathPending
@@ -156,7 +161,7 @@ func (s *Server) saveProfile(ctx context.Context, v *visit) error {
 	f := v.r.PostForm
 	on := func(name string) bool { return f.Get(name) != "" }
 	p := view.ProfileSettings{DisplayName: text.SanitizeName(f.Get("display_name")), Note: strings.TrimSpace(strings.ReplaceAll(f.Get("note"), "\r\n", "\n")), Locked: on("locked"), Bot: on("bot"),
-		Discoverable: on("discoverable"), Indexable: on("indexable"), HideCollections: on("hide_collections")}
+		Discoverable: on("discoverable"), Indexable: on("indexable"), HideCollections: on("hide_collections"), EmailSubscriptions: on("email_subscriptions")}
 	p.Errors = map[string]string{}
 	if utf8.RuneCountInString(p.DisplayName) > accounts.MaxDisplayName {
 		p.Errors["display_name"] = "Is too long."
@@ -167,8 +172,16 @@ func (s *Server) saveProfile(ctx context.Context, v *visit) error {
 	if len(p.Errors) > 0 {
 		return s.profilePage(ctx, v, http.StatusUnprocessableEntity, p)
 	}
+	instance, err := s.Settings.Get(ctx, s.DB)
+	if err != nil {
+		return err
+	}
+	mails := &p.EmailSubscriptions
+	if !instance.EmailSubscriptions {
+		mails = nil // it was not asked
+	}
 	if _, err := s.Accounts.UpdateProfile(ctx, v.Account.ID, accounts.Profile{DisplayName: &p.DisplayName, Note: &p.Note, Locked: &p.Locked, Bot: &p.Bot, Discoverable: &p.Discoverable,
-		Indexable: &p.Indexable, HideCollections: &p.HideCollections}); err != nil {
+		Indexable: &p.Indexable, HideCollections: &p.HideCollections, EmailSubscriptions: mails}); err != nil {
 		return err
 	}
 	return v.see(view.PathProfileSettings + "?notice=profile")

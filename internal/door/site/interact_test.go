@@ -10,6 +10,9 @@ import (
 	"testing"
 
 	"github.com/gomph/gomph/internal/domain/access"
+	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/subscriptions"
+	"github.com/gomph/gomph/internal/kit/db"
 )
 
 func idOf(id int64) string { return strconv.FormatInt(id, 10) }
@@ -108,4 +111,48 @@ func BenchmarkProfile(b *testing.B) {
 func newRequest(ctx context.Context, path string) (*httptest.ResponseRecorder, *http.Request) {
 	r := httptest.NewRequest(http.MethodGet, path, nil)
 	return httptest.NewRecorder(), r.WithContext(ctx)
+}
+
+func TestPostsByMail(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ann := w.person("ann")
+	b := w.browser()
+	b.get("/email_subscriptions?acct=ann", 404)
+	if page := b.get("/@ann", 200); strings.Contains(page, "/email_subscriptions") {
+		t.Error("a profile offers what nobody allowed")
+	}
+	w.ok(w.settings.Set(w.Ctx(), "email_subscriptions", "true"))
+	yes := true
+	_, err := w.Accounts.UpdateProfile(w.Ctx(), ann.AccountID, accounts.Profile{EmailSubscriptions: &yes})
+	w.ok(err)
+	has(t, b.get("/@ann", 200), `href="/email_subscriptions?acct=ann"`)
+	_, page := b.send("/email_subscriptions?acct=ann", "/email_subscriptions", 422, "acct", "ann", "email", "nonsense")
+	has(t, page, "Is invalid.")
+	_, page = b.send("/email_subscriptions?acct=ann", "/email_subscriptions", 200, "acct", "ann", "email", "eve@example.org")
+	has(t, page, "Look into your mail")
+	id, err := db.Value[subscriptions.ID](w.Ctx(), w.DB, "SELECT id FROM email_subscriptions")
+	w.ok(err)
+	token, err := w.subscriptions.Mint(w.Ctx(), id)
+	w.ok(err)
+	has(t, b.get("/email_subscriptions/confirmation?confirmation_token=nonsense", 200), "This link does not work")
+	for range 2 { // a link may be followed twice
+		has(t, b.get("/email_subscriptions/confirmation?confirmation_token="+token, 200), "You are subscribed")
+	}
+	v, err := w.subscriptions.ByID(w.Ctx(), w.DB, id)
+	w.ok(err)
+	end := "/email_subscriptions/unsubscribe?token=" + v.Token
+	has(t, b.get(end, 200), "No more mails?")
+	if _, err := w.subscriptions.ByID(w.Ctx(), w.DB, id); err != nil {
+		t.Error("looking at the link ends the subscription")
+	}
+	rec := w.browser().do("POST", end, url.Values{"List-Unsubscribe": {"One-Click"}}) // as programs for mail do
+	has(t, rec.Body.String(), "It is over")
+	has(t, b.get(end, 200), "This link does not work")
+
+	for path, want := range map[string]string{"/.well-known/change-password": "/auth/edit", "/.well-known/proxy?uri=x": "/authorize_interaction?uri=x"} {
+		if rec := b.do("GET", path, nil); rec.Code != 301 || rec.Header().Get("Location") != want {
+			t.Errorf("%s leads with %d to %q", path, rec.Code, rec.Header().Get("Location"))
+		}
+	}
 }

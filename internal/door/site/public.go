@@ -226,6 +226,9 @@ func (s *Server) profile(ctx context.Context, v *visit) error {
 	p.PrevURL, p.NextURL = turns(base, at, list)
 	if v.Visit == nil || v.Account.ID != a.ID {
 		p.FollowURL = s.followURL(v, a)
+		if p.SubscribeURL, err = s.subscribeURL(ctx, v, a); err != nil {
+			return err
+		}
 	}
 	if err := s.addMoved(ctx, a, &p.Account); err != nil {
 		return err

@@ -23,6 +23,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/relations"
 	"github.com/gomph/gomph/internal/domain/settings"
 	"github.com/gomph/gomph/internal/domain/statuses"
+	"github.com/gomph/gomph/internal/domain/subscriptions"
 	"github.com/gomph/gomph/internal/door/site/view"
 	"github.com/gomph/gomph/internal/kit/blob"
 	"github.com/gomph/gomph/internal/kit/clock"
@@ -57,6 +58,8 @@ type Deps struct {
 	Log      *slog.Logger
 	// Limiter counts tries to sign in and the like; nil for no limits.
 	Limiter *limit.Limiter
+	// Subscriptions are by mail; nil for none.
+	Subscriptions *subscriptions.Service
 	// ClientAddr is where a request came from, past the proxies that are trusted; nil for the connection's own.
 	ClientAddr func(*http.Request) netip.Addr
 	// Asset gives the address of a stored file's name; nil for the usual one.
@@ -175,4 +178,15 @@ func (s *Server) Mount(mux chi.Router) {
 	form(view.PathPending+"/{id}/{decision}", nil, s.mine(s.decidePending))
 	form(view.PathAuthorizeInteract, s.mine(s.interact), s.mine(s.follow))
 	form(view.PathRemoteFollow, s.remoteFollow, s.sendToOwnServer)
+	form(view.PathSubscribe, s.showSubscribe, s.subscribe)
+	form(view.PathSubscribed, s.confirmSubscription, nil)
+	form(view.PathUnsubscribe, s.showUnsubscribe, nil)
+	mux.Post(view.PathUnsubscribe, s.page(s.unsubscribe))
+	mux.Get("/.well-known/change-password", redirect(func(*http.Request) string { return view.PathAccount }))
+	mux.Get("/.well-known/proxy", redirect(func(r *http.Request) string { return view.PathAuthorizeInteract + "?" + r.URL.Query().Encode() }))
+}
+
+// redirect leads from an address that is known everywhere to the page of ours.
+func redirect(to func(*http.Request) string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, to(r), http.StatusMovedPermanently) }
 }

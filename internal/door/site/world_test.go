@@ -16,6 +16,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/archive"
 	"github.com/gomph/gomph/internal/domain/settings"
+	"github.com/gomph/gomph/internal/domain/subscriptions"
 	"github.com/gomph/gomph/internal/door/site"
 	"github.com/gomph/gomph/internal/kit/blob"
 	"github.com/gomph/gomph/internal/kit/cache"
@@ -31,12 +32,13 @@ const password = "correct horse battery"
 
 type world struct {
 	*make.World
-	access   *access.Service
-	settings *settings.Service
-	site     *site.Server
-	archive  *archive.Service
-	files    blob.Store
-	mux      chi.Router
+	access        *access.Service
+	settings      *settings.Service
+	subscriptions *subscriptions.Service
+	site          *site.Server
+	archive       *archive.Service
+	files         blob.Store
+	mux           chi.Router
 }
 
 func newWorld(t testing.TB) *world {
@@ -46,6 +48,8 @@ func newWorld(t testing.TB) *world {
 	t.Cleanup(func() { _ = bus.Close() })
 	w.settings = settings.New(settings.Deps{DB: w.DB, IDs: w.IDs, Clock: w.Clock, Site: w.Site, DefaultRegistrations: "open"})
 	on[access.SignedUp](w.Jobs)
+	on[access.Confirmed](w.Jobs)
+	on[subscriptions.Asked](w.Jobs)
 	on[access.Invited](w.Jobs)
 	on[access.ConfirmationWanted](w.Jobs)
 	on[access.ResetWanted](w.Jobs)
@@ -63,7 +67,9 @@ func newWorld(t testing.TB) *world {
 	}
 	t.Cleanup(func() { _ = files.Close() })
 	w.files = files
-	w.site, err = site.New(site.Deps{DB: w.DB, Clock: w.Clock, Site: w.Site, Settings: w.settings, Instances: w.Instances, Accounts: w.Accounts, Access: w.access, Relations: w.Relations,
+	subs := subscriptions.New(subscriptions.Deps{DB: w.DB, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Settings: w.settings, Accounts: w.Accounts, Access: w.access, Relations: w.Relations, Statuses: w.Statuses})
+	w.subscriptions = subs
+	w.site, err = site.New(site.Deps{DB: w.DB, Clock: w.Clock, Site: w.Site, Settings: w.settings, Instances: w.Instances, Accounts: w.Accounts, Access: w.access, Relations: w.Relations, Subscriptions: subs,
 		Statuses: w.Statuses, Collections: w.Collections, Archive: w.archive, Files: files, Links: w.Links, Limiter: limit.New(cache.NewLocalAt(1<<20, w.Clock), w.Clock, nil), Version: "1.2.3", Dist: fstest.MapFS{
 			".vite/manifest.json": {Data: []byte(`{"src/main.ts":{"file":"assets/main-1.js","css":["assets/main-2.css"]}}`)},
 			"assets/main-1.js":    {Data: []byte("run()")},

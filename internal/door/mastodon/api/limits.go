@@ -27,6 +27,7 @@ const (
 	LimitStatuses = "statuses"
 	LimitFollows  = "follows"
 	LimitReports  = "reports"
+	LimitMails    = "mails"
 )
 
 // rules are the further rules. Those that count acts, not tries, are given back when the act fails.
@@ -38,6 +39,7 @@ var rules = map[string]struct {
 	LimitDelete:   {limit.Rule{Name: "api_delete", Limit: 30, Window: 30 * time.Minute}, false},
 	LimitApps:     {limit.Rule{Name: "api_apps", Limit: 5, Window: 10 * time.Minute}, false},
 	LimitSignUp:   {limit.Rule{Name: "api_sign_up", Limit: 5, Window: 30 * time.Minute}, false},
+	LimitMails:    {limit.Rule{Name: "api_mails", Limit: 5, Window: 30 * time.Minute}, false},
 	LimitStatuses: {limit.Rule{Name: "acts_statuses", Limit: 300, Window: 3 * time.Hour}, true},
 	LimitFollows:  {limit.Rule{Name: "acts_follows", Limit: 400, Window: 24 * time.Hour}, true},
 	LimitReports:  {limit.Rule{Name: "acts_reports", Limit: 400, Window: 24 * time.Hour}, true},

@@ -53,7 +53,9 @@ type Account struct {
 	Limited           bool            `json:"limited,omitempty"`
 	Emojis            []CustomEmoji   `json:"emojis"`
 	Roles             *[]AccountRole  `json:"roles,omitempty"`
-	Fields            []Field         `json:"fields"`
+	// EmailSubscriptions is true for those whose posts people may have sent by mail, and absent for others.
+	EmailSubscriptions bool    `json:"email_subscriptions,omitempty"`
+	Fields             []Field `json:"fields"`
 }
 
 // FeatureApproval says who may put an account into a collection, at once or after it was asked, and whether the one who asks may.
@@ -211,6 +213,13 @@ func (r *Renderer) renderAccounts(ctx context.Context, q db.Q, found map[account
 		e := r.account(a, links)
 		if role, ok := roles[id]; ok {
 			e.Roles = &[]AccountRole{role}
+		}
+		if a.EmailSubscriptions && r.Settings != nil {
+			instance, err := r.Settings.Get(ctx, q)
+			if err != nil {
+				return nil, err
+			}
+			e.EmailSubscriptions = instance.EmailSubscriptions
 		}
 		if to := found[a.MovedToID]; to != nil {
 			e.Moved = r.account(to, links)

@@ -34,6 +34,8 @@ type Deps struct {
 	Filters *filters.Service
 	// Collections may be nil where none are shown.
 	Collections *collections.Service
+	// Settings say what of an account is shown; nil for what is usual.
+	Settings *settings.Service
 	// Roles names the roles that a profile shows; nil for none.
 	Roles Roles
 }

@@ -43,6 +43,7 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(func() { _ = bus.Close() })
 	w.settings = settings.New(settings.Deps{DB: w.DB, IDs: w.IDs, Clock: w.Clock, Site: w.Site, DefaultRegistrations: "open"})
 	on[access.SignedUp](w.Jobs)
+	on[access.Confirmed](w.Jobs)
 	on[access.Invited](w.Jobs)
 	on[access.ConfirmationWanted](w.Jobs)
 	on[access.EmailChangeAsked](w.Jobs)

@@ -25,6 +25,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/search"
 	"github.com/gomph/gomph/internal/domain/settings"
 	"github.com/gomph/gomph/internal/domain/statuses"
+	"github.com/gomph/gomph/internal/domain/subscriptions"
 	"github.com/gomph/gomph/internal/domain/trends"
 	"github.com/gomph/gomph/internal/door/mastodon/api"
 	"github.com/gomph/gomph/internal/door/mastodon/entity"
@@ -34,6 +35,7 @@ import (
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/errs"
 	"github.com/gomph/gomph/internal/kit/ids"
+	"github.com/gomph/gomph/internal/kit/jobs"
 	"github.com/gomph/gomph/internal/kit/limit"
 	"github.com/gomph/gomph/internal/kit/pubsub"
 	"github.com/gomph/gomph/internal/testkit/make"
@@ -117,7 +119,7 @@ func openWith(t testing.TB, d *db.DB, change ...func(*api.Deps)) *door {
 	o.notices = notifications.New(notifications.Deps{DB: d, Jobs: w.Jobs, Secret: []byte("secret"), HTTPS: true, IDs: w.IDs, Clock: w.Clock, Accounts: w.Accounts, Relations: w.Relations, Statuses: w.Statuses, Collections: w.Collections})
 	o.feeds = feeds.New(feeds.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Accounts: w.Accounts, Relations: w.Relations, Statuses: w.Statuses,
 		Cache: cache.NewLocalAt(8<<20, w.Clock), Bus: pubsub.NewLocal()})
-	o.render = entity.New(entity.Deps{Site: w.Site, Clock: w.Clock, Accounts: w.Accounts, Relations: w.Relations, Statuses: w.Statuses, Media: w.Media, Links: w.Links, Filters: filter, Collections: w.Collections})
+	o.render = entity.New(entity.Deps{Site: w.Site, Clock: w.Clock, Accounts: w.Accounts, Relations: w.Relations, Statuses: w.Statuses, Media: w.Media, Links: w.Links, Filters: filter, Collections: w.Collections, Settings: config})
 	o.annual = annual.New(annual.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Settings: config})
 	o.announcements = announcements.New(announcements.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Media: w.Media})
 	o.search = search.New(search.Deps{DB: d, IDs: w.IDs, Clock: w.Clock, Accounts: w.Accounts})
@@ -128,10 +130,12 @@ func openWith(t testing.TB, d *db.DB, change ...func(*api.Deps)) *door {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = files.Close() })
+	subs := subscriptions.New(subscriptions.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Settings: config, Accounts: w.Accounts, Access: o.access, Relations: w.Relations, Statuses: w.Statuses})
+	jobs.On(w.Jobs, "test.subscriptions_asked", jobs.Policy{Queue: jobs.Mailers}, func(context.Context, subscriptions.Asked) error { return nil })
 	a := rest.New(rest.Deps{DB: d, Clock: w.Clock, Site: w.Site, Settings: config, Access: o.access, Accounts: w.Accounts, Relations: w.Relations, Instances: w.Instances,
 		Statuses: w.Statuses, Collections: w.Collections, Media: w.Media, Links: w.Links, Filters: filter, Moderation: moderation.New(moderation.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Accounts: w.Accounts, Statuses: w.Statuses}), Notifications: o.notices, Feeds: o.feeds, Trends: o.trends, Files: files, Finder: o.finder, Version: "1.0.0", VAPIDKey: "public", Translator: libreTranslate(t), Cache: cache.NewLocalAt(1<<20, w.Clock),
 		Render: o.render,
-		Search: o.search, Announcements: o.announcements, Annual: o.annual})
+		Search: o.search, Announcements: o.announcements, Annual: o.annual, Subscriptions: subs})
 	o.routes, o.web = a.Routes(), a
 	o.limiter = limit.New(cache.NewLocalAt(1<<20, w.Clock), w.Clock, nil)
 	deps := api.Deps{Auth: o, Log: slog.New(slog.NewTextHandler(testWriter{t}, nil))}

@@ -26,6 +26,7 @@ func (a *API) peopleRoutes() []api.Route {
 	}
 	old := read("/api/v1/suggestions", a.suggestionsV1)
 	old.Deprecated = deprecatedIn3_4
+	mails := api.Route{Method: post, Pattern: one + "/email_subscriptions", Auth: api.None, Limit: api.LimitMails, Handler: a.subscribeByMail}
 	proofs := api.Route{Method: get, Pattern: one + "/identity_proofs", Auth: api.User, Handler: a.identityProofs, Deprecated: deprecatedIn3_5}
 	return []api.Route{
 		write(post, one+"/endorse", a.act(a.endorse)), write(post, one+"/unendorse", a.act(a.unendorse)),
@@ -33,7 +34,7 @@ func (a *API) peopleRoutes() []api.Route {
 		{Method: get, Pattern: one + "/endorsements", Auth: api.Optional, Scopes: scopes("read:accounts"), Handler: a.endorsementsOf},
 		read("/api/v1/endorsements", a.endorsements),
 		{Method: get, Pattern: "/api/v1/directory", Auth: api.Optional, Handler: a.directory},
-		old, read("/api/v2/suggestions", a.suggestions), write(remove, "/api/v1/suggestions/{account_id}", a.dismissSuggestion), proofs,
+		old, read("/api/v2/suggestions", a.suggestions), write(remove, "/api/v1/suggestions/{account_id}", a.dismissSuggestion), proofs, mails,
 		{Method: get, Pattern: "/api/v1/domain_blocks/preview", Auth: api.User, Scopes: scopes("write:blocks"), Handler: a.domainBlockPreview},
 		{Method: get, Pattern: "/api/v1/peers/search", Auth: api.None, Shared: shared, About: true, Handler: a.searchPeers},
 		{Method: get, Pattern: "/api/v1/instance/languages", Auth: api.None, Shared: shared, About: true, Handler: a.languages},
@@ -183,4 +184,11 @@ func (a *API) searchPeers(w http.ResponseWriter, r *api.Request) error {
 		return err
 	}
 	return ok(w, append([]string{}, list...))
+}
+
+func (a *API) subscribeByMail(w http.ResponseWriter, r *api.Request) error {
+	if err := a.Subscriptions.Ask(r.Context(), accounts.ID(r.ID("id")), r.Params.String("email")); err != nil {
+		return err
+	}
+	return empty(w)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/relations"
 	"github.com/gomph/gomph/internal/kit/db"
+	"github.com/gomph/gomph/internal/kit/ids"
 	"github.com/gomph/gomph/internal/testkit/dbtest"
 )
 
@@ -119,4 +120,37 @@ func TestDirectoryAndSuggestions(t *testing.T) {
 		d.get("/api/v1/domain_blocks/preview?domain=%20", bob).want(422)
 		d.get("/api/v1/instance/languages", nobody).is("0.code", "aa").is("0.name", "Afar")
 	})
+}
+
+func TestSubscriptionsByMail(t *testing.T) {
+	t.Parallel()
+	d := open(t, dbtest.SQLite(t))
+	ann := d.person("ann")
+	at := "/api/v1/accounts/" + ids.Format(ann.ID) + "/email_subscriptions"
+	address := map[string]string{"email": "eve@example.org"}
+	d.call("POST", at, nobody, address).want(404)
+	yes := true
+	if _, err := d.Accounts.UpdateProfile(d.Ctx(), ann.ID, accounts.Profile{EmailSubscriptions: &yes}); err != nil {
+		t.Fatal(err)
+	}
+	d.call("POST", at, nobody, address).want(404)
+	if got := d.get("/api/v1/accounts/"+ids.Format(ann.ID), nobody).want(200).at("email_subscriptions"); got != nil {
+		t.Errorf("the server does not let it, and the account says %v", got)
+	}
+	if err := d.config.Set(d.Ctx(), "email_subscriptions", "true"); err != nil {
+		t.Fatal(err)
+	}
+	d.get("/api/v1/accounts/"+ids.Format(ann.ID), nobody).want(200).is("email_subscriptions", true)
+	for _, bad := range []string{"", "nonsense", "a@b@c.example", "eve@example.org\r\nBcc: x@y.example"} {
+		got := d.call("POST", at, nobody, map[string]string{"email": bad}).want(422)
+		if got.at("details.email.0.error") == nil {
+			t.Errorf("%q: %s", bad, got.body)
+		}
+	}
+	d.call("POST", at, nobody, address).want(200)
+	d.call("POST", at, nobody, address).want(200)
+	n, err := db.Value[int64](d.Ctx(), d.DB, "SELECT COUNT(*) FROM email_subscriptions")
+	if err != nil || n != 1 {
+		t.Errorf("%d subscriptions: %v", n, err)
+	}
 }

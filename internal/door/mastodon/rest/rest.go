@@ -22,6 +22,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/search"
 	"github.com/gomph/gomph/internal/domain/settings"
 	"github.com/gomph/gomph/internal/domain/statuses"
+	"github.com/gomph/gomph/internal/domain/subscriptions"
 	"github.com/gomph/gomph/internal/domain/trends"
 	"github.com/gomph/gomph/internal/door/mastodon/api"
 	"github.com/gomph/gomph/internal/door/mastodon/entity"
@@ -63,6 +64,7 @@ type Deps struct {
 	Trends        *trends.Service
 	Announcements *announcements.Service
 	Annual        *annual.Service
+	Subscriptions *subscriptions.Service
 	Render        *entity.Renderer
 	Files         blob.Store
 	// Finder is nil for a server that never looks elsewhere.

@@ -40,7 +40,7 @@ func sitePath(name string) string {
 		"landing": PathLanding, "about": PathAbout, "sign_in": PathSignIn, "sign_up": PathSignUp, "sign_out": PathSignOut,
 		"confirmation": PathConfirmation, "forgot": PathForgotPassword, "reset": PathResetPassword, "account": PathAccount,
 		"email": PathChangeEmail, "password": PathChangePassword, "sessions": PathSessions, "consent": PathConsent,
-		"apps": PathApps, "interact": PathAuthorizeInteract, "remote_follow": PathRemoteFollow,
+		"apps": PathApps, "interact": PathAuthorizeInteract, "remote_follow": PathRemoteFollow, "subscribe": PathSubscribe,
 	}[name]
 }
 

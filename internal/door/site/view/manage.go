@@ -18,9 +18,11 @@ type ProfileSettings struct {
 	Form
 	DisplayName, Note                                     string
 	Locked, Bot, Discoverable, Indexable, HideCollections bool
-	MaxName, MaxNote                                      int // characters
-	ProfileURL                                            string
-	PendingURL                                            string // for those who may let people in; empty for all others
+	// Mailable says that the server lets people have their posts sent by mail, EmailSubscriptions that this person does.
+	Mailable, EmailSubscriptions bool
+	MaxName, MaxNote             int // characters
+	ProfileURL                   string
+	PendingURL                   string // for those who may let people in; empty for all others
 }
 
 func (p ProfileSettings) head() head {

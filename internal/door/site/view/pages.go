@@ -73,6 +73,8 @@ type Profile struct {
 	NextURL   string
 	FeedURL   string // RSS; empty: none
 	FollowURL string // where a visitor goes to follow; empty: no button
+	// SubscribeURL is where a visitor has the posts sent by mail; empty: nowhere.
+	SubscribeURL string
 }
 
 // Current is the tab shown, of a hashtag none of the usual ones.

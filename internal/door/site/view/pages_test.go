@@ -50,7 +50,7 @@ func samplePages() map[string]func(*Renderer, io.Writer) error {
 		},
 		"profile": func(r *Renderer, w io.Writer) error {
 			return r.Profile(w, Profile{Page: page, Account: ines(), Pinned: []Post{pinned}, Posts: []Post{photoPost(), cardPost()}, FeedURL: origin + "/@ines.rss",
-				NextURL: origin + "/@ines?max_id=115", FollowURL: PathRemoteFollow + "?acct=ines%40fernbank.example"})
+				NextURL: origin + "/@ines?max_id=115", FollowURL: PathRemoteFollow + "?acct=ines%40fernbank.example", SubscribeURL: PathSubscribe + "?acct=ines"})
 		},
 		"profile_moved": func(r *Renderer, w io.Writer) error {
 			return r.Profile(w, Profile{Page: page, Account: moved, Tab: TabMedia, PrevURL: origin + "/@tomas/media?min_id=9"})
@@ -156,6 +156,12 @@ func samplePages() map[string]func(*Renderer, io.Writer) error {
 		},
 		"remote_follow": func(r *Renderer, w io.Writer) error {
 			return r.RemoteFollow(w, RemoteFollow{Page: page, Account: ines(), Handle: "yuna", Form: Form{Errors: map[string]string{"handle": "Write it like @you@mastodon.social"}}})
+		},
+		"subscribe": func(r *Renderer, w io.Writer) error {
+			return r.Subscribe(w, Subscribe{Page: page, State: SubscribeAsk, Account: ines(), Email: "me@", Form: Form{Errors: map[string]string{"email": "Is invalid."}}})
+		},
+		"subscribe_end": func(r *Renderer, w io.Writer) error {
+			return r.Subscribe(w, Subscribe{Page: page, State: SubscribeEnd, Account: ines(), Email: "me@marsh.example", EndURL: PathUnsubscribe + "?token=x"})
 		},
 		"failure_404": func(r *Renderer, w io.Writer) error {
 			return r.Failure(w, Failure{Page: Page{Site: noRest}, Status: 404})

@@ -21,4 +21,7 @@ const (
 	PathApps              = "/oauth/authorized_applications" // GET; POST {id}/revoke
 	PathAuthorizeInteract = "/authorize_interaction"         // GET ?uri, POST: uri
 	PathRemoteFollow      = "/remote_follow"                 // GET ?acct, POST: acct, handle
+	PathSubscribe         = "/email_subscriptions"           // GET ?acct, POST: acct, email
+	PathSubscribed        = PathSubscribe + "/confirmation"  // GET ?confirmation_token
+	PathUnsubscribe       = PathSubscribe + "/unsubscribe"   // GET and POST ?token
 )
