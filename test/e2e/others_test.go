@@ -11,7 +11,7 @@ import (
 func TestClients(t *testing.T) {
 	t.Parallel()
 	Each(t, func(t *testing.T, s *Server) {
-		for _, script := range []string{"toot_client.py", "mastodonpy_client.py", "masto_client.js"} {
+		for _, script := range []string{"toot_client.py", "mastodonpy_client.py", "masto_client.js", "megalodon_client.js"} {
 			s.Step(t, script, func(_ *testing.T) {
 				name, _, _ := strings.Cut(script, "_")
 				s.Client(script, s.CreateAccount(name+"_ann"), s.CreateAccount(name+"_bob"))

@@ -47,8 +47,17 @@ type nodeInfo struct {
 		} `json:"users"`
 		LocalPosts int64 `json:"localPosts"`
 	} `json:"usage"`
-	OpenRegistrations bool              `json:"openRegistrations"`
-	Metadata          map[string]string `json:"metadata"`
+	OpenRegistrations bool     `json:"openRegistrations"`
+	Metadata          nodeMeta `json:"metadata"`
+}
+
+// nodeMeta is what else is told. Clients for many kinds of servers find in upstream whose API this is, as forks of Mastodon tell it.
+type nodeMeta struct {
+	Name        string `json:"nodeName"`
+	Description string `json:"nodeDescription"`
+	Upstream    struct {
+		Name string `json:"name"`
+	} `json:"upstream"`
 }
 
 func (s *Server) getNodeInfoLinks(w http.ResponseWriter, _ *http.Request) error {
@@ -68,8 +77,8 @@ func (s *Server) getNodeInfo(w http.ResponseWriter, req *http.Request, version s
 	if err != nil {
 		return err
 	}
-	doc := nodeInfo{Version: version, Protocols: []string{"activitypub"}, OpenRegistrations: about.OpenRegistrations,
-		Metadata: map[string]string{"nodeName": about.Name, "nodeDescription": about.Description}}
+	doc := nodeInfo{Version: version, Protocols: []string{"activitypub"}, OpenRegistrations: about.OpenRegistrations, Metadata: nodeMeta{Name: about.Name, Description: about.Description}}
+	doc.Metadata.Upstream.Name = "mastodon"
 	doc.Software.Name, doc.Software.Version = "gomph", s.Version
 	if version == "2.1" {
 		doc.Software.Repository = repository
