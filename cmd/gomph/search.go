@@ -44,6 +44,9 @@ const stepsALine = 50
 // Run enters all posts anew, and tells how far it is.
 func (*searchRebuildCmd) Run(e *env) error {
 	return e.command(func(a *app.App) error {
+		if err := a.Accounts.FillAllWords(e.ctx); err != nil {
+			return err
+		}
 		if err := a.Search.Rebuild(e.ctx); err != nil {
 			return err
 		}

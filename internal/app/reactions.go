@@ -178,6 +178,7 @@ func (a *App) onSearch() {
 	jobs.On(j, "search.consented", wholesale, func(ctx context.Context, e accounts.Consented) error { return s.EnterAll(ctx, e.AccountID) },
 		jobs.Unique(func(e accounts.Consented) string { return strconv.FormatInt(int64(e.AccountID), 10) }))
 	jobs.On(j, "search.fill", recurring, s.Fill)
+	jobs.On(j, "accounts.fill_words", recurring, a.Accounts.FillWords)
 }
 
 // onAnnouncements: what everybody here is told.

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/gomph/gomph/internal/domain/access"
+	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/announcements"
 	"github.com/gomph/gomph/internal/domain/archive"
 	"github.com/gomph/gomph/internal/domain/links"
@@ -43,6 +44,7 @@ func (SweepMediaDue) Kind() string { return "app.sweep_media_due" }
 var schedule = []jobs.Recurring{
 	{Name: "access.clean_up", Every: 24 * time.Hour, Event: access.CleanUpDue{}},
 	{Name: "access.limit_unattended", Every: time.Hour, Event: access.UnattendedDue{}},
+	{Name: "accounts.fill_words", Every: time.Minute, Event: accounts.FillWordsDue{}},
 	{Name: "activitypub.catch_up", Every: 5 * time.Minute, Event: activitypub.CatchUpDue{}},
 	{Name: "announcements.due", Every: time.Minute, Event: announcements.DueDue{}},
 	{Name: "archive.forget", Every: time.Hour, Event: archive.ForgetDue{}},

@@ -49,7 +49,8 @@ func TestTheSchemaIsAsItWas(t *testing.T) {
 	})
 }
 
-// TestTheEnginesAgree: what one statement finds on the one engine it finds on the other. The words of posts are the exception (ADR 0008).
+// TestTheEnginesAgree: what one statement finds on the one engine it finds on the other. The words of posts are the exception (ADR 0008), and the
+// index by which PostgreSQL orders hashtags by bytes, as SQLite's own one does.
 func TestTheEnginesAgree(t *testing.T) {
 	t.Parallel()
 	lite, pg := strings.Split(dump(t, dbtest.SQLite(t)), "\n"), strings.Split(dump(t, dbtest.Postgres(t)), "\n")
@@ -61,7 +62,7 @@ func TestTheEnginesAgree(t *testing.T) {
 		has, not []string
 	}{{"SQLite", lite, pg}, {"PostgreSQL", pg, lite}} {
 		for _, line := range side.has {
-			if !slices.Contains(side.not, line) && !strings.Contains(line, "status_texts") {
+			if !slices.Contains(side.not, line) && !strings.Contains(line, "status_texts") && !strings.Contains(line, "tags_beginning") {
 				t.Errorf("%s alone has: %s", side.name, line)
 			}
 		}

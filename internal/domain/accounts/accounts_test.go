@@ -3,6 +3,7 @@ package accounts_test
 import (
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -345,6 +346,63 @@ func TestSearch(t *testing.T) {
 		}
 		if got := find("ann", accounts.SearchOptions{Limit: 2, Offset: 4}); len(got) != 1 {
 			t.Errorf("the last page is %v", got)
+		}
+	})
+}
+
+// TestNamesAreFoundByTheirWords: by the beginning of each, whatever their case and accents, and those from before there were words once the job came by.
+func TestNamesAreFoundByTheirWords(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		w := make.New(t, d)
+		named := func(username, name string) *accounts.Account {
+			t.Helper()
+			a, err := w.Accounts.UpdateProfile(w.Ctx(), w.Account(username).ID, accounts.Profile{DisplayName: &name})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return a
+		}
+		elodie, emi, andrews := named("em_two", "Élodie  MÜLLER"), named("emi", "Emi Tanaka 田中恵美 🦣"), named("ada.b", "Ada D'Andrews")
+		find := func(term string) string {
+			t.Helper()
+			list, err := w.Accounts.Search(w.Ctx(), d, term, accounts.SearchOptions{Limit: 10})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var out []string
+			for _, x := range list {
+				out = append(out, x.Username)
+			}
+			slices.Sort(out)
+			return strings.Join(out, " ")
+		}
+		wanted := map[string]string{
+			"elodie": elodie.Username, "ÉLO": elodie.Username, "mull elo": elodie.Username, "müll": elodie.Username, "two": elodie.Username, "em": "em_two emi", "EM_": elodie.Username,
+			"田中": emi.Username, "恵美": emi.Username, "田": emi.Username, "tanaka emi": emi.Username, "🦣": emi.Username, "andrews": andrews.Username, "d'andrew": andrews.Username, "andrewsx": "",
+			"ada b": andrews.Username, "elodie tanaka": "", "lodie": "",
+		}
+		for term, want := range wanted {
+			if got := find(term); got != want {
+				t.Errorf("%q finds %q, want %q", term, got, want)
+			}
+		}
+		far := w.Remote("gräta", "far.example")
+		if got := find("grat"); got != far.Username {
+			t.Errorf("found %q", got)
+		}
+		// As a process of the version before left it.
+		if err := d.Write(w.Ctx(), func(tx *db.Tx) error { return tx.Do(w.Ctx(), "forgetting words", "DELETE FROM account_words") }); err != nil {
+			t.Fatal(err)
+		}
+		w.Clock.Advance(2 * time.Minute)
+		for range 2 {
+			if err := w.Accounts.FillWords(w.Ctx(), accounts.FillWordsDue{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := find("mull"); got != elodie.Username {
+			t.Errorf("after the job %q is found", got)
 		}
 	})
 }

@@ -49,6 +49,9 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $
 		e.Details = map[string][]errs.Detail{"username": {{Code: "ERR_TAKEN", Description: "has already been taken"}}}
 		return nil, e
 	}
+	if err := s.enterWords(ctx, tx, id, username, ""); err != nil {
+		return nil, err
+	}
 	return s.ByID(ctx, tx, id)
 }
 
@@ -116,6 +119,11 @@ func (s *Service) UpdateProfile(ctx context.Context, id ID, p Profile) (*Account
 			a.DisplayName, a.Note, list(a.Fields), a.Locked, a.Discoverable, a.Indexable, a.HideCollections, a.Avatar, a.AvatarDescription, a.Header, a.HeaderDescription,
 			list(a.AttributionDomains), list(a.Emojis), a.ActorType, db.Ms(a.UpdatedAt), id, a.ShowMedia, a.ShowMediaReplies, a.ShowFeatured, a.EmailSubscriptions); err != nil {
 			return err
+		}
+		if p.DisplayName != nil {
+			if err := s.enterWords(ctx, tx, id, a.Username, a.DisplayName); err != nil {
+				return err
+			}
 		}
 		if consented {
 			if err := s.Jobs.Emit(ctx, tx, Consented{AccountID: id}); err != nil {

@@ -71,6 +71,11 @@ func (s *Service) upsert(ctx context.Context, tx *db.Tx, r Remote) (*Account, er
 			return nil, err
 		}
 	}
+	if old.DisplayName != r.DisplayName || old.Username != r.Username {
+		if err := s.enterWords(ctx, tx, old.ID, r.Username, r.DisplayName); err != nil {
+			return nil, err
+		}
+	}
 	return s.updateRemote(ctx, tx, old.ID, r, old.Fields, now)
 }
 
@@ -107,6 +112,9 @@ func (s *Service) insertRemote(ctx context.Context, tx *db.Tx, r Remote, now tim
 	_, err := tx.Exec(ctx, `INSERT INTO accounts (id, username, username_folded, domain, uri, created_at, updated_at, silenced_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
 		id, r.Username, strings.ToLower(r.Username), r.Domain, r.URI, db.Ms(created), db.Ms(now), db.Ms(r.SilencedAt))
 	if err != nil {
+		return nil, err
+	}
+	if err := s.enterWords(ctx, tx, id, r.Username, r.DisplayName); err != nil {
 		return nil, err
 	}
 	return s.updateRemote(ctx, tx, id, r, nil, now)

@@ -156,44 +156,6 @@ func (s *Service) PrivateKey(ctx context.Context, q db.Q, id ID) (string, error)
 	return db.Value[string](ctx, q, "SELECT private_key FROM accounts WHERE id = $1 AND private_key <> ''", id)
 }
 
-// SearchOptions narrow a search.
-type SearchOptions struct {
-	// FollowedBy finds only those whom this account follows.
-	FollowedBy ID
-	// Viewer's followed accounts come first.
-	Viewer        ID
-	Limit, Offset int
-}
-
-// Search finds known accounts whose handle or display name begins with, or contains, a term. Those followed and those with
-// many followers come first.
-func (s *Service) Search(ctx context.Context, q db.Q, term string, o SearchOptions) ([]*Account, error) {
-	term = strings.TrimPrefix(strings.ToLower(strings.TrimSpace(term)), "@")
-	name, domain, _ := strings.Cut(term, "@")
-	if name == "" {
-		return nil, nil
-	}
-	if s.Site.IsLocalDomain(domain) {
-		domain = ""
-	}
-	sql := "SELECT /* reads all: words stand anywhere in a name */ " + Columns + ` FROM accounts a WHERE a.suspended_at = 0 AND a.moved_to_id = 0
-AND (a.username_folded LIKE $1 ESCAPE '!' OR lower(a.display_name) LIKE $2 ESCAPE '!')
-AND ($3 = '' OR a.domain LIKE $4 ESCAPE '!')
-AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM follows f WHERE f.account_id = $5 AND f.target_account_id = a.id))
-ORDER BY EXISTS (SELECT 1 FROM follows f WHERE f.account_id = $6 AND f.target_account_id = a.id) DESC,
-  a.username_folded = $7 DESC, a.followers_count DESC, a.id LIMIT $8 OFFSET $9`
-	out, err := db.All(ctx, q, Scan, sql, like(name)+"%", "%"+like(name)+"%", domain, like(domain)+"%", int64(o.FollowedBy), int64(o.Viewer), name, o.Limit, o.Offset)
-	if err != nil {
-		return nil, fmt.Errorf("searching accounts: %w", err)
-	}
-	return out, nil
-}
-
-// like makes a text stand for itself in a LIKE pattern with ESCAPE '!'.
-func like(s string) string {
-	return strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(s)
-}
-
 // LocalCount is how many local accounts there are that are not suspended.
 func (s *Service) LocalCount(ctx context.Context, q db.Q) (int64, error) {
 	return db.Value[int64](ctx, q, "SELECT COUNT(*) FROM accounts WHERE domain = '' AND suspended_at = 0 AND actor_type <> 'Application'")

@@ -25,6 +25,13 @@ func Words(s string, limit int) []string {
 	return w.words
 }
 
+// NameWords cuts a name into words as Words does, but leaves their endings: somebody who types a name types its beginning.
+func NameWords(s string, limit int) []string {
+	w := wordScan{limit: limit, whole: true}
+	w.scan(s)
+	return w.words
+}
+
 // Phrase cuts what somebody searches for, as it was typed in one piece, into the words that must follow each other in a text that is
 // found. With prefix the last one is only the beginning of a word.
 func Phrase(s string, limit int) (words []string, prefix bool) {
@@ -45,6 +52,7 @@ type wordScan struct {
 	words []string
 	run   []rune // of one kind
 	pairs bool   // that kind is an unspaced script
+	whole bool   // endings stay
 	// lastRun is the length of the unspaced run that the text ended with, 0 for another end.
 	lastRun int
 }
@@ -94,7 +102,11 @@ func (w *wordScan) flush() {
 			w.add(string(w.run[i:min(i+2, len(w.run))]))
 		}
 	} else {
-		w.add(stem(cutWord(string(w.run))))
+		word := cutWord(string(w.run))
+		if !w.whole {
+			word = stem(word)
+		}
+		w.add(word)
 	}
 	w.run = w.run[:0]
 }
