@@ -87,7 +87,7 @@ func (a *App) buildDoors() error {
 	d.site, err = site.New(site.Deps{
 		DB: a.DB, Clock: a.Clock, Site: a.Site, Settings: a.Settings, Instances: a.Instances, Accounts: a.Accounts, Access: a.Access, Relations: a.Relations,
 		Statuses: a.Statuses, Collections: a.Collections, Archive: a.Archive, Files: files, Links: a.Links, Resolver: a.Federation, Finder: a.Federation, Log: a.Log, Limiter: d.api.Limiter, ClientAddr: addr, Asset: d.render.Asset,
-		Subscriptions: a.Subscriptions, Dist: web.Dist(), Version: config.Version,
+		Subscriptions: a.Subscriptions, Annual: a.Annual, Dist: web.Dist(), Version: config.Version,
 	})
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package annual
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -48,7 +49,9 @@ type Report struct {
 	AccountID accounts.ID
 	Year      int
 	Version   int
-	Data      Data
+	// ShareKey is known to those whom somebody showed the report; empty for one that cannot be shown.
+	ShareKey string
+	Data     Data
 }
 
 // Data is what a report says, as it is kept.
@@ -146,8 +149,8 @@ func (s *Service) Ask(ctx context.Context, me accounts.ID, year int) (bool, erro
 		return state == Generating, err
 	}
 	err = s.DB.Write(ctx, func(tx *db.Tx) error {
-		n, err := tx.Exec(ctx, "INSERT INTO generated_annual_reports (id, account_id, year, schema_version, created_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
-			s.IDs.Next(), me, year, schemaVersion, db.Ms(s.Clock.Now()))
+		n, err := tx.Exec(ctx, "INSERT INTO generated_annual_reports (id, account_id, year, schema_version, created_at, share_key) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+			s.IDs.Next(), me, year, schemaVersion, db.Ms(s.Clock.Now()), rand.Text())
 		if err != nil || n == 0 {
 			return err
 		}
@@ -223,7 +226,7 @@ func archetype(boosts, polls, replies, alone int64) string {
 func scan(r db.Row) (*Report, error) {
 	var v Report
 	var data string
-	if err := r.Scan(&v.AccountID, &v.Year, &v.Version, &data); err != nil {
+	if err := r.Scan(&v.AccountID, &v.Year, &v.Version, &v.ShareKey, &data); err != nil {
 		return nil, err
 	}
 	return &v, json.Unmarshal([]byte(data), &v.Data)
@@ -231,12 +234,12 @@ func scan(r db.Row) (*Report, error) {
 
 // Of finds somebody's report of a year.
 func (s *Service) Of(ctx context.Context, q db.Q, me accounts.ID, year int) (*Report, error) {
-	return scan(q.QueryRow(ctx, "SELECT account_id, year, schema_version, data FROM generated_annual_reports WHERE account_id = $1 AND year = $2 AND data <> ''", me, year))
+	return scan(q.QueryRow(ctx, "SELECT account_id, year, schema_version, share_key, data FROM generated_annual_reports WHERE account_id = $1 AND year = $2 AND data <> ''", me, year))
 }
 
 // Unread lists somebody's reports that they did not look at yet.
 func (s *Service) Unread(ctx context.Context, q db.Q, me accounts.ID) ([]*Report, error) {
-	return db.All(ctx, q, scan, "SELECT account_id, year, schema_version, data FROM generated_annual_reports WHERE account_id = $1 AND data <> '' AND viewed_at = 0 ORDER BY year DESC", me)
+	return db.All(ctx, q, scan, "SELECT account_id, year, schema_version, share_key, data FROM generated_annual_reports WHERE account_id = $1 AND data <> '' AND viewed_at = 0 ORDER BY year DESC", me)
 }
 
 // Read notes that somebody looked at a report.

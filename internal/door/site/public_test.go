@@ -347,3 +347,21 @@ type discard struct{ h http.Header }
 func (d discard) Header() http.Header         { return d.h }
 func (d discard) Write(b []byte) (int, error) { return len(b), nil }
 func (d discard) WriteHeader(int)             {}
+
+func TestAReportIsShownToThoseWhoHaveItsAddress(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ann := w.person("ann")
+	a, err := w.Accounts.ByID(w.Ctx(), w.DB, ann.AccountID)
+	w.ok(err)
+	st := w.Post(a, "boosted by many")
+	w.ok(w.DB.Write(w.Ctx(), func(tx *db.Tx) error {
+		return tx.Do(w.Ctx(), "making a report", `INSERT INTO generated_annual_reports (id, account_id, year, schema_version, created_at, share_key, data) VALUES (1, $1, 2026, 2, 1, 'KEY', $2)`,
+			ann.AccountID, fmt.Sprintf(`{"Archetype":"oracle","Statuses":1412,"Followers":38,"Hashtag":"Ferns","HashtagUses":77,"MostReblogged":%d}`, st.ID))
+	}))
+	b := w.browser()
+	has(t, b.get("/@ann/wrapstodon/2026/KEY", 200), "An oracle", "1.4K", "#Ferns, 77 times", "boosted by many", `name="robots"`)
+	for _, path := range []string{"/@ann/wrapstodon/2026/KEX", "/@ann/wrapstodon/2025/KEY", "/@ann/wrapstodon/x/KEY", "/@nobody/wrapstodon/2026/KEY"} {
+		b.get(path, 404)
+	}
+}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/annual"
 	"github.com/gomph/gomph/internal/domain/archive"
 	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/instances"
@@ -58,6 +59,8 @@ type Deps struct {
 	Log      *slog.Logger
 	// Limiter counts tries to sign in and the like; nil for no limits.
 	Limiter *limit.Limiter
+	// Annual has the reports of the year; nil for none.
+	Annual *annual.Service
 	// Subscriptions are by mail; nil for none.
 	Subscriptions *subscriptions.Service
 	// ClientAddr is where a request came from, past the proxies that are trusted; nil for the connection's own.
@@ -141,6 +144,7 @@ func (s *Server) Mount(mux chi.Router) {
 	public("/@{name}/tagged/{hashtag}", s.profile)
 	public("/@{name}/media", s.profile)
 	public("/@{name}/{id}", s.thread)
+	public("/@{name}/wrapstodon/{year}/{key}", s.report)
 	public("/@{name}/{id}/embed", s.embed)
 	public("/tags/{name}", s.tag)
 	public("/collections/{id}", s.collection)

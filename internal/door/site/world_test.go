@@ -14,6 +14,7 @@ import (
 
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/annual"
 	"github.com/gomph/gomph/internal/domain/archive"
 	"github.com/gomph/gomph/internal/domain/settings"
 	"github.com/gomph/gomph/internal/domain/subscriptions"
@@ -69,7 +70,7 @@ func newWorld(t testing.TB) *world {
 	w.files = files
 	subs := subscriptions.New(subscriptions.Deps{DB: w.DB, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Settings: w.settings, Accounts: w.Accounts, Access: w.access, Relations: w.Relations, Statuses: w.Statuses})
 	w.subscriptions = subs
-	w.site, err = site.New(site.Deps{DB: w.DB, Clock: w.Clock, Site: w.Site, Settings: w.settings, Instances: w.Instances, Accounts: w.Accounts, Access: w.access, Relations: w.Relations, Subscriptions: subs,
+	w.site, err = site.New(site.Deps{DB: w.DB, Clock: w.Clock, Site: w.Site, Settings: w.settings, Instances: w.Instances, Accounts: w.Accounts, Access: w.access, Relations: w.Relations, Subscriptions: subs, Annual: annual.New(annual.Deps{DB: w.DB, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Settings: w.settings}),
 		Statuses: w.Statuses, Collections: w.Collections, Archive: w.archive, Files: files, Links: w.Links, Limiter: limit.New(cache.NewLocalAt(1<<20, w.Clock), w.Clock, nil), Version: "1.2.3", Dist: fstest.MapFS{
 			".vite/manifest.json": {Data: []byte(`{"src/main.ts":{"file":"assets/main-1.js","css":["assets/main-2.css"]}}`)},
 			"assets/main-1.js":    {Data: []byte("run()")},

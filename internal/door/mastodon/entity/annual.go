@@ -2,6 +2,7 @@ package entity
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/annual"
@@ -15,7 +16,7 @@ type AnnualReport struct {
 	Year          int        `json:"year"`
 	Data          AnnualData `json:"data"`
 	SchemaVersion int        `json:"schema_version"`
-	// ShareURL is null: reports are for their owners alone.
+	// ShareURL is a page for everybody who has its address; null for a report that has none.
 	ShareURL  *string `json:"share_url"`
 	AccountID string  `json:"account_id"`
 }
@@ -77,15 +78,19 @@ func (r *Renderer) AnnualReports(ctx context.Context, q db.Q, me accounts.ID, li
 	if len(list) == 0 {
 		return out, nil
 	}
+	if out.Accounts, err = r.AccountList(ctx, q, []accounts.ID{me}); err != nil || len(out.Accounts) == 0 {
+		return out, err
+	}
 	var posts []statuses.ID
 	for _, x := range list {
-		out.AnnualReports = append(out.AnnualReports, AnnualReport{Year: x.Year, Data: annualData(x.Data), SchemaVersion: x.Version, AccountID: ids.Format(x.AccountID)})
+		one := AnnualReport{Year: x.Year, Data: annualData(x.Data), SchemaVersion: x.Version, AccountID: ids.Format(x.AccountID)}
+		if x.ShareKey != "" {
+			one.ShareURL = new(r.Site.ProfileURL(out.Accounts[0].Username) + "/wrapstodon/" + strconv.Itoa(x.Year) + "/" + x.ShareKey)
+		}
+		out.AnnualReports = append(out.AnnualReports, one)
 		if x.Data.MostReblogged != 0 {
 			posts = append(posts, x.Data.MostReblogged)
 		}
-	}
-	if out.Accounts, err = r.AccountList(ctx, q, []accounts.ID{me}); err != nil {
-		return out, err
 	}
 	out.Statuses, err = r.Statuses(ctx, q, me, posts, "")
 	return out, err

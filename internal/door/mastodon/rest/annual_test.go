@@ -1,6 +1,7 @@
 package rest_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -101,6 +102,9 @@ func TestAnnualReports(t *testing.T) {
 			a.is("annual_reports.0.year", 2027.0).is("annual_reports.0.data.archetype", "lurker").is("annual_reports.0.data.top_statuses.by_reblogs", idsOf(best.ID))
 			a.is("annual_reports.0.data.time_series.0.statuses", 3.0).is("annual_reports.0.data.time_series.0.followers", 1.0)
 			a.is("annual_reports.0.data.top_hashtags.0.name", "Birds").is("annual_reports.0.data.top_hashtags.0.count", 2.0)
+			if share := a.str("annual_reports.0.share_url"); !strings.HasPrefix(share, "https://local.example/@ann/wrapstodon/2027/") || len(share) < len("https://local.example/@ann/wrapstodon/2027/")+20 {
+				t.Errorf("it is shown at %q", share)
+			}
 			a.is("annual_reports.0.account_id", idsOf(ann.ID)).is("accounts.0.acct", "ann").is("statuses.0.id", idsOf(best.ID))
 		}
 		d.get(one, bob).want(404)

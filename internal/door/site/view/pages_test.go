@@ -157,6 +157,9 @@ func samplePages() map[string]func(*Renderer, io.Writer) error {
 		"remote_follow": func(r *Renderer, w io.Writer) error {
 			return r.RemoteFollow(w, RemoteFollow{Page: page, Account: ines(), Handle: "yuna", Form: Form{Errors: map[string]string{"handle": "Write it like @you@mastodon.social"}}})
 		},
+		"report": func(r *Renderer, w io.Writer) error {
+			return r.Report(w, Report{Page: page, Account: ines(), Year: 2026, Archetype: "oracle", Statuses: 1412, Followers: 38, Hashtag: "ferns", HashtagUses: 77, Posts: []Post{focus}, URL: origin + "/@ines/wrapstodon/2026/KEY"})
+		},
 		"subscribe": func(r *Renderer, w io.Writer) error {
 			return r.Subscribe(w, Subscribe{Page: page, State: SubscribeAsk, Account: ines(), Email: "me@", Form: Form{Errors: map[string]string{"email": "Is invalid."}}})
 		},

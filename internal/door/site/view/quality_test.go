@@ -231,7 +231,7 @@ func TestHostileTextStaysText(t *testing.T) {
 		"signed_up": &SignedUp{}, "confirmed": &Confirmed{}, "forgot_password": &ForgotPassword{}, "reset_password": &ResetPassword{}, "consent": &Consent{},
 		"out_of_band": &OutOfBand{}, "apps": &Apps{}, "account": &AccountSettings{}, "authorize_interaction": &AuthorizeInteraction{},
 		"remote_follow": &RemoteFollow{}, "failure": &Failure{}, "profile_settings": &ProfileSettings{}, "cleanup_settings": &CleanupSettings{}, "pending": &Pending{},
-		"export": &Export{}, "imports": &Imports{}, "import": &ImportPage{}, "invites": &Invites{}, "subscribe": &Subscribe{},
+		"export": &Export{}, "imports": &Imports{}, "import": &ImportPage{}, "invites": &Invites{}, "subscribe": &Subscribe{}, "report": &Report{},
 	}
 	if len(pages) != len(r.pages) {
 		t.Fatalf("%d pages are tried, %d exist", len(pages), len(r.pages))
