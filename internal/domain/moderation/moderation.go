@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/kit/clock"
 	"github.com/gomph/gomph/internal/kit/db"
@@ -43,6 +44,7 @@ type Report struct {
 	Comment, Category     string
 	RuleIDs               []int64
 	StatusIDs             []statuses.ID
+	CollectionIDs         []collections.ID
 	Forwarded             bool
 	ApplicationID         int64
 	AssignedID, ActedByID accounts.ID
@@ -92,13 +94,16 @@ func scan(r db.Row) (*Report, error) {
 	return &v, json.Unmarshal([]byte(rules), &v.RuleIDs)
 }
 
-// ByID finds a report with the posts it is about.
+// ByID finds a report with the posts and collections it is about.
 func (s *Service) ByID(ctx context.Context, q db.Q, id ID) (*Report, error) {
 	r, err := scan(q.QueryRow(ctx, "SELECT "+columns+" FROM reports r WHERE r.id = $1", id))
 	if err != nil {
 		return nil, err
 	}
 	if r.StatusIDs, err = db.Column[statuses.ID](ctx, q, "SELECT status_id FROM report_statuses WHERE report_id = $1 ORDER BY status_id", id); err != nil {
+		return nil, fmt.Errorf("loading a report: %w", err)
+	}
+	if r.CollectionIDs, err = db.Column[collections.ID](ctx, q, "SELECT collection_id FROM report_collections WHERE report_id = $1 ORDER BY collection_id", id); err != nil {
 		return nil, fmt.Errorf("loading a report: %w", err)
 	}
 	return r, nil

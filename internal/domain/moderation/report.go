@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/errs"
@@ -18,8 +19,11 @@ import (
 type Draft struct {
 	By, Target *accounts.Account
 	// StatusIDs, or StatusURIs for a report of another server, name posts of the target.
-	StatusIDs         []statuses.ID
-	StatusURIs        []string
+	StatusIDs  []statuses.ID
+	StatusURIs []string
+	// CollectionIDs, or CollectionURIs, name collections of the target.
+	CollectionIDs     []collections.ID
+	CollectionURIs    []string
 	Comment, Category string
 	RuleIDs           []int64
 	ApplicationID     int64
@@ -41,13 +45,17 @@ func (s *Service) Report(ctx context.Context, d Draft) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	lists, err := s.lists(ctx, d)
+	if err != nil {
+		return nil, err
+	}
 	told, err := s.told(ctx, d, posts)
 	if err != nil {
 		return nil, err
 	}
 	now := s.Clock.Now()
 	r := &Report{ID: ID(s.IDs.Next()), AccountID: d.By.ID, TargetID: d.Target.ID, URI: d.URI, Comment: d.Comment, Category: d.Category, RuleIDs: d.RuleIDs,
-		StatusIDs: posts, Forwarded: len(told) > 0, ApplicationID: d.ApplicationID, CreatedAt: now, UpdatedAt: now}
+		StatusIDs: posts, CollectionIDs: lists, Forwarded: len(told) > 0, ApplicationID: d.ApplicationID, CreatedAt: now, UpdatedAt: now}
 	rules, err := json.Marshal(slices.Concat([]int64{}, r.RuleIDs))
 	if err != nil {
 		return nil, err
@@ -64,6 +72,13 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10) ON CONFLICT DO NOTHING`,
 			rows[i] = []any{r.ID, id}
 		}
 		if err := tx.DoMany(ctx, "writing the posts of a report", "INSERT INTO report_statuses (report_id, status_id) VALUES ($1, $2)", rows); err != nil {
+			return err
+		}
+		rows = make([][]any, len(lists))
+		for i, id := range lists {
+			rows[i] = []any{r.ID, id}
+		}
+		if err := tx.DoMany(ctx, "writing the collections of a report", "INSERT INTO report_collections (report_id, collection_id) VALUES ($1, $2)", rows); err != nil {
 			return err
 		}
 		return s.Jobs.Emit(ctx, tx, Reported{ReportID: r.ID, AccountID: r.AccountID, TargetID: r.TargetID, ByLocal: d.By.Local(), Domains: told})
@@ -101,6 +116,19 @@ func (s *Service) check(ctx context.Context, d *Draft) error {
 		return errs.Invalid("Validation failed: Rules does not reference valid rules")
 	}
 	return err
+}
+
+// lists are the collections of the target that a report is about; they are public.
+func (s *Service) lists(ctx context.Context, d Draft) ([]collections.ID, error) {
+	if len(d.CollectionIDs)+len(d.CollectionURIs) == 0 {
+		return nil, nil
+	}
+	list, err := db.Column[collections.ID](ctx, s.DB, "SELECT id FROM collections WHERE account_id = $1 AND (id = ANY($2) OR uri = ANY($3)) ORDER BY id", d.Target.ID,
+		db.Array(d.CollectionIDs[:min(len(d.CollectionIDs), MaxStatuses)]), db.Texts(d.CollectionURIs[:min(len(d.CollectionURIs), MaxStatuses)]))
+	if err != nil {
+		return nil, fmt.Errorf("looking for what is reported: %w", err)
+	}
+	return list, nil
 }
 
 // evidence are the posts of the target that a report may be about.

@@ -77,6 +77,26 @@ func (s *Server) fetchCollection(ctx context.Context, by *accounts.Account, uri 
 	return s.Collections.Receive(ctx, by, in)
 }
 
+// enterCollection enters a collection of another server that somebody here looks for.
+func (s *Server) enterCollection(ctx context.Context, o *ap.Object) (*collections.Collection, error) {
+	owner := o.IDOf("attributedTo")
+	if !ap.SameHost(owner, o.ID) {
+		return nil, errs.Forbidden()
+	}
+	by, err := s.AccountByURI(ctx, owner, false)
+	if err != nil {
+		return nil, err
+	}
+	in, err := s.incomingCollection(o, by)
+	if err != nil {
+		return nil, err
+	}
+	if in.URI != o.ID {
+		return nil, errs.Forbidden()
+	}
+	return s.Collections.Receive(ctx, by, in)
+}
+
 // askedToFeature is the place in a collection of ours about which the sender was asked and now answers; nil for the answer to something else.
 // Nobody else's answer counts (AUZ-05).
 func (s *Server) askedToFeature(ctx context.Context, a activity) (*collections.Item, error) {

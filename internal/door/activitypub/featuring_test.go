@@ -255,3 +255,24 @@ func TestOursAskAndTell(t *testing.T) {
 		t.Errorf("bob hears %v", out)
 	}
 }
+
+// TestCollectionsAreFoundByTheirAddress, which nobody here knew; and not at the address of somebody else (ORG-01).
+func TestCollectionsAreFoundByTheirAddress(t *testing.T) {
+	t.Parallel()
+	s := newSceneOn(t, dbtest.SQLite(t))
+	list := s.mallory.collection("good people")
+	uri := list["id"].(string)
+	found, err := s.us.ResolveURL(ctx(), uri)
+	if err != nil || found.Collection == nil || found.Collection.Name != "good people" {
+		t.Fatalf("found %+v: %v", found, err)
+	}
+	if c, err := s.us.collections.ByURL(ctx(), s.us.db, uri); err != nil || c.URI != uri {
+		t.Errorf("it is not here: %v", err)
+	}
+	stolen := s.mallory.collection("not mine").with(doc{"attributedTo": s.alice.URI})
+	at := stolen["id"].(string)
+	s.mallory.serve(strings.TrimPrefix(at, s.mallory.url("")), stolen)
+	if found, err := s.us.ResolveURL(ctx(), at); err == nil {
+		t.Errorf("somebody else's is taken: %+v", found)
+	}
+}

@@ -51,7 +51,7 @@ func (s *Server) performFlag(ctx context.Context, a activity) error {
 			continue
 		}
 		reported++
-		if _, err := s.Moderation.Report(ctx, moderation.Draft{By: a.by, Target: target, StatusURIs: ours, Comment: comment, URI: uri}); err != nil {
+		if _, err := s.Moderation.Report(ctx, moderation.Draft{By: a.by, Target: target, StatusURIs: ours, CollectionURIs: ours, Comment: comment, URI: uri}); err != nil {
 			return err
 		}
 	}
@@ -79,6 +79,15 @@ func (s *Server) SendFlag(ctx context.Context, e moderation.Reported) error {
 	reported, err := s.Statuses.URIs(ctx, s.DB, r.StatusIDs)
 	if err != nil {
 		return err
+	}
+	lists, err := s.Collections.ByIDs(ctx, s.DB, r.CollectionIDs)
+	if err != nil {
+		return err
+	}
+	for _, id := range r.CollectionIDs {
+		if c := lists[id]; c != nil {
+			reported = append(reported, c.URI)
+		}
 	}
 	var inboxes []string
 	for _, domain := range e.Domains {

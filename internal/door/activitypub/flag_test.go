@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/instances"
 	"github.com/gomph/gomph/internal/domain/moderation"
 	"github.com/gomph/gomph/internal/domain/relations"
@@ -24,7 +25,9 @@ func (s *scene) auz14() {
 	hers, err := s.us.statuses.Post(ctx(), carol, statuses.Draft{Text: "carol's"})
 	s.us.must(err)
 	s.known(s.mallory)
-	objects := []string{s.alice.URI, public.URI, private.URI, direct.URI, hers.URI, s.bob.uri}
+	ours, err := s.us.collections.Create(ctx(), s.alice, collections.Draft{Name: new("ours")}, nil)
+	s.us.must(err)
+	objects := []string{s.alice.URI, ours.URI, public.URI, private.URI, direct.URI, hers.URI, s.bob.uri}
 	for range 10_000 {
 		objects = append(objects, s.us.site.URL("/users/alice/statuses/1"))
 	}
@@ -38,7 +41,7 @@ func (s *scene) auz14() {
 	}
 	r, err := s.us.moderation.ByID(ctx(), s.us.db, list[0].ID)
 	s.us.must(err)
-	if len(r.Comment) > 5000 || strings.Contains(r.Comment, "<") || len(r.StatusIDs) != 2 || r.StatusIDs[0] != public.ID || r.StatusIDs[1] != direct.ID {
+	if len(r.Comment) > 5000 || strings.Contains(r.Comment, "<") || len(r.StatusIDs) != 2 || r.StatusIDs[0] != public.ID || r.StatusIDs[1] != direct.ID || len(r.CollectionIDs) != 1 || r.CollectionIDs[0] != ours.ID {
 		s.t.Errorf("the report has %d characters and %v", len(r.Comment), r.StatusIDs)
 	}
 	s.us.must(s.us.instances.Block(ctx(), instances.Block{Domain: s.good.domain, Severity: instances.Noop, RejectReports: true}))
@@ -64,8 +67,10 @@ func TestReportsAreForwarded(t *testing.T) {
 		mine, err := s.us.statuses.Post(ctx(), s.alice, statuses.Draft{Text: "not his"})
 		s.us.must(err)
 		post := s.us.byURI(n["id"].(string))
+		his, err := s.us.collections.Receive(ctx(), s.known(s.bob), collections.Incoming{URI: s.bob.url("/lists/1"), Name: "his"})
+		s.us.must(err)
 		before := len(s.good.received())
-		r, err := s.us.moderation.Report(ctx(), moderation.Draft{By: s.alice, Target: s.known(s.bob), StatusIDs: []statuses.ID{post.ID, mine.ID, 7}, Comment: "look", Category: moderation.Spam, Forward: true})
+		r, err := s.us.moderation.Report(ctx(), moderation.Draft{By: s.alice, Target: s.known(s.bob), StatusIDs: []statuses.ID{post.ID, mine.ID, 7}, CollectionIDs: []collections.ID{his.ID, 7}, Comment: "look", Category: moderation.Spam, Forward: true})
 		s.us.must(err)
 		settle(t, s.us)
 		got := s.good.received()
@@ -74,7 +79,7 @@ func TestReportsAreForwarded(t *testing.T) {
 		}
 		flag := got[before]
 		objects, _ := flag["object"].([]any)
-		if flag["type"] != "Flag" || flag["actor"] != s.us.site.URL("/actor") || flag["content"] != "look" || len(objects) != 2 || objects[0] != s.bob.uri || objects[1] != post.URI {
+		if flag["type"] != "Flag" || flag["actor"] != s.us.site.URL("/actor") || flag["content"] != "look" || len(objects) != 3 || objects[0] != s.bob.uri || objects[1] != post.URI || objects[2] != his.URI {
 			t.Errorf("sent was %v", flag)
 		}
 		if _, err := s.us.moderation.Report(ctx(), moderation.Draft{By: s.alice, Target: s.known(s.bob), Comment: "only for us"}); err != nil {

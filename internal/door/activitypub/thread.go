@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/kit/ap"
 	"github.com/gomph/gomph/internal/kit/db"
@@ -181,11 +182,12 @@ func (s *Server) replies(ctx context.Context, e RepliesWanted) ([]string, error)
 
 // Found is what an address that a person typed leads to: one of the two.
 type Found struct {
-	Account *accounts.Account
-	Status  *statuses.Status
+	Account    *accounts.Account
+	Status     *statuses.Status
+	Collection *collections.Collection
 }
 
-// ResolveURL finds the account or post that an address leads to, fetching it when it is not known.
+// ResolveURL finds the account, post or collection that an address leads to, fetching it when it is not known.
 func (s *Server) ResolveURL(ctx context.Context, uri string) (Found, error) {
 	if !s.isOurs(uri) {
 		if err := s.mayAsk(ctx, uri); err != nil {
@@ -208,6 +210,10 @@ func (s *Server) ResolveURL(ctx context.Context, uri string) (Found, error) {
 	if o.Is(ap.ActorTypes...) {
 		a, err := s.enter(ctx, o, nil)
 		return Found{Account: a}, err
+	}
+	if o.Is("FeaturedCollection") {
+		c, err := s.enterCollection(ctx, o)
+		return Found{Collection: c}, err
 	}
 	st, err := s.fetchStatus(ctx, o.ID, 0, o)
 	return Found{Status: st}, err

@@ -24,7 +24,7 @@ type Report struct {
 func NewReport(r *moderation.Report, target *Account) *Report {
 	return &Report{
 		ID: ids.Format(r.ID), ActionTaken: !r.ActionTakenAt.IsZero(), ActionTakenAt: stampOrNil(r.ActionTakenAt), Category: r.Category, Comment: r.Comment,
-		Forwarded: r.Forwarded, CreatedAt: stamp(r.CreatedAt), StatusIDs: formatted(r.StatusIDs), CollectionIDs: []string{}, RuleIDs: formatted(r.RuleIDs), TargetAccount: target,
+		Forwarded: r.Forwarded, CreatedAt: stamp(r.CreatedAt), StatusIDs: formatted(r.StatusIDs), CollectionIDs: formatted(r.CollectionIDs), RuleIDs: formatted(r.RuleIDs), TargetAccount: target,
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/moderation"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/door/mastodon/api"
@@ -30,6 +31,9 @@ func (a *API) report(w http.ResponseWriter, r *api.Request) error {
 		Domains: p.List("forward_to_domains"), RuleIDs: p.IDs("rule_ids"), ApplicationID: int64(r.Token.AppID)}
 	for _, id := range p.IDs("status_ids") {
 		d.StatusIDs = append(d.StatusIDs, statuses.ID(id))
+	}
+	for _, id := range p.IDs("collection_ids") {
+		d.CollectionIDs = append(d.CollectionIDs, collections.ID(id))
 	}
 	made, err := a.Moderation.Report(r.Context(), d)
 	if err != nil {

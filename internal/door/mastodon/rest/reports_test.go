@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/moderation"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/door/mastodon/api"
@@ -22,12 +23,18 @@ func TestReports(t *testing.T) {
 		ann, bob, eve := d.person("ann"), d.person("bob"), d.Remote("eve", "far.example")
 		rude, asked := d.Receive(eve, "<p>rude</p>"), d.Post(bob.Account, "what?")
 		secret := d.Receive(eve, "<p>not for ann</p>", func(in *statuses.Incoming) { in.Visibility = statuses.Direct })
+		hers, err := d.Collections.Receive(d.Ctx(), eve, collections.Incoming{URI: "https://far.example/lists/1", Name: "rude people"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		mine := d.post("/api/v1/collections", ann, object{"name": "mine"}).want(200).str("collection.id")
 		d.Events()
 		report := func(body object) *reply { return d.post("/api/v1/reports", ann, body) }
 		of := ids.Format(eve.ID)
 
 		// AUZ-14: posts of others, and those that ann does not see, are no part of it.
-		made := report(object{"account_id": of, "status_ids": []string{ids.Format(rude.ID), ids.Format(asked.ID), ids.Format(secret.ID)}, "comment": "<b>look</b>", "category": "spam", "forward": true})
+		made := report(object{"account_id": of, "status_ids": []string{ids.Format(rude.ID), ids.Format(asked.ID), ids.Format(secret.ID)}, "comment": "<b>look</b>", "category": "spam", "forward": true, "collection_ids": []string{ids.Format(hers.ID), mine, "7"}})
+		made.is("collection_ids.0", ids.Format(hers.ID)).is("collection_ids.1", nil)
 		made.is("category", "spam").is("comment", "<b>look</b>").is("forwarded", true).is("action_taken", false).is("target_account.id", of).is("status_ids.0", ids.Format(rude.ID))
 		if strings.Contains(string(made.body), ids.Format(secret.ID)) || strings.Contains(string(made.body), ids.Format(asked.ID)) {
 			t.Errorf("the report names what is not to be reported: %s", made.body)

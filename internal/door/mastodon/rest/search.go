@@ -228,6 +228,10 @@ func (a *API) searchNamed(r *api.Request, q string, wants func(string) bool, lim
 		if err != nil || offset > 0 {
 			return err
 		}
+		if acct == nil && st == nil { // perhaps it was a collection, which is here now
+			_, err := a.searchCollection(r, q, wants, offset, out)
+			return err
+		}
 		if st != nil && wants(ofStatuses) {
 			out.Statuses, err = a.Render.Statuses(r.Context(), a.DB, r.Viewer(), []statuses.ID{st.ID}, "")
 		}
