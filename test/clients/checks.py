@@ -1,4 +1,5 @@
 """Counts what held. A check is a function that raises when something is not as it should be."""
+import base64
 import os
 import sys
 import time
@@ -7,6 +8,10 @@ import traceback
 # How long a thing that must follow from another may take. It bounds a failure; it says nothing about speed.
 PATIENCE_SECONDS = 60
 LOOK_EVERY_SECONDS = 0.1
+
+
+# A picture of one red pixel.
+PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC")
 
 
 class Checks:

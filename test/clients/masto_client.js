@@ -163,6 +163,38 @@ async function noticing(ann, bob) {
   });
 }
 
+async function keeping(ann, bob) {
+  await checks.run('a picture is posted, and described afterwards', async () => {
+    const file = new Blob([Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC', 'base64')], { type: 'image/png' });
+    const media = await ann.rest.v2.media.create({ file, description: 'red' });
+    assert.equal((await ann.rest.v1.media.$select(media.id).update({ description: 'still red' })).description, 'still red');
+    const post = await ann.rest.v1.statuses.create({ status: 'a picture', mediaIds: [media.id] });
+    assert.deepEqual(post.mediaAttachments.map(({ type, description }) => [type, description]), [['image', 'still red']]);
+  });
+  await checks.run('a list has its timeline', async () => {
+    const { lists } = ann.rest.v1;
+    const list = await lists.create({ title: 'friends', repliesPolicy: 'followed', exclusive: true });
+    await lists.$select(list.id).accounts.create({ accountIds: [bob.me.id] });
+    const post = await bob.rest.v1.statuses.create({ status: 'for the list' });
+    await eventually(async () => (await ann.rest.v1.timelines.list.$select(list.id).list()).some(({ id }) => id === post.id));
+    assert.ok(!(await ann.rest.v1.timelines.home.list()).some(({ id }) => id === post.id), 'an exclusive list keeps it from home');
+    await lists.$select(list.id).remove();
+  });
+  await checks.run('a filter marks what it matches', async () => {
+    const { filters } = ann.rest.v2;
+    const filter = await filters.create({ title: 'spoilers', context: ['public'], filterAction: 'warn', keywordsAttributes: [{ keyword: 'narwhal', wholeWord: true }] });
+    const post = await bob.rest.v1.statuses.create({ status: 'a narwhal appears' });
+    const shown = (await ann.rest.v1.timelines.public.list({ local: true })).find(({ id }) => id === post.id);
+    assert.deepEqual(shown.filtered.map((one) => [one.filter.id, one.keywordMatches]), [[filter.id, ['narwhal']]]);
+    await filters.$select(filter.id).remove();
+    assert.deepEqual(await filters.list(), []);
+  });
+  await checks.run('search finds a post by its words', async () => {
+    const post = await ann.rest.v1.statuses.create({ status: 'an unmistakable mastojsword' });
+    await eventually(async () => (await ann.rest.v2.search.list({ q: 'mastojsword from:me', type: 'statuses' })).statuses.some(({ id }) => id === post.id));
+  });
+}
+
 async function streaming(ann, bob) {
   const { configuration } = await ann.rest.v2.instance.fetch();
   const client = createStreamingAPIClient({ streamingApiUrl: configuration.urls.streaming, accessToken: ann.token, implementation: WebSocket, retry: 3 });
@@ -206,7 +238,7 @@ async function streaming(ann, bob) {
 const ann = await checks.run('sign in by OAuth', () => signIn(setting('GOMPH_EMAIL'), setting('GOMPH_PASSWORD')));
 const bob = await checks.run('a second person signs in', () => signIn(setting('GOMPH_EMAIL2'), setting('GOMPH_PASSWORD2')));
 if (ann && bob) {
-  for (const part of [posting, people, noticing, streaming]) await checks.guard(part.name, () => part(ann, bob));
+  for (const part of [posting, people, noticing, keeping, streaming]) await checks.guard(part.name, () => part(ann, bob));
   await checks.run('pages join without a gap', () => paging(ann));
   await checks.run('a revoked token opens nothing', async () => {
     await bob.revoke();

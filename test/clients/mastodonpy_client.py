@@ -5,6 +5,7 @@ What Mastodon.py 1.8 does not know yet (PKCE, filters v2, instance v2) is asked 
 """
 import base64
 import hashlib
+import io
 import queue
 import secrets
 
@@ -12,7 +13,7 @@ import mastodon
 import requests
 
 from browser import Browser
-from checks import PATIENCE_SECONDS, Checks, contains, equal, eventually, setting
+from checks import PATIENCE_SECONDS, PIXEL, Checks, contains, equal, eventually, setting
 
 URL = setting("GOMPH_URL").rstrip("/")
 OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"
@@ -54,7 +55,7 @@ def pkce(person):
     equal(answer.json()["token_type"], "Bearer", "token type")
 
 
-def posting(checks, ann):
+def posting(checks, ann, bob):
     """Posts of each kind, and the same one twice."""
     def once():
         key = secrets.token_hex(16)
@@ -76,6 +77,24 @@ def posting(checks, ann):
         equal(["first" in one.content for one in ann.app.status_history(post.id)], [True, False], "history")
         equal(ann.app.status_source(post.id).text, "second text", "source")
 
+    def pictured():
+        media = ann.app.media_post(io.BytesIO(PIXEL), mime_type="image/png", description="red", focus=(0.5, -0.5))
+        changed = ann.app.media_update(media.id, description="still red")
+        equal(changed.description, "still red")
+        post = ann.app.status_post("a picture", media_ids=[media])
+        shown = post.media_attachments[0]
+        equal((shown.type, shown.description, shown.meta.focus.x), ("image", "still red", 0.5))
+
+    def polled():
+        poll = ann.app.make_poll(["one", "two"], expires_in=3600, multiple=True)
+        asked = ann.app.status_post("which?", poll=poll)
+        bob.app.poll_vote(asked.poll.id, [0, 1])  # which gives nothing in this version
+        voted = bob.app.poll(asked.poll.id)
+        equal((voted.voted, [one.votes_count for one in voted.options], voted.multiple), (True, [1, 1], True))
+        equal(ann.app.poll(asked.poll.id).votes_count, 2)
+
+    checks.run("a picture with its description and focus", pictured)
+    checks.run("a poll with several choices", polled)
     checks.run("an idempotency key posts once", once)
     checks.run("a warning, a visibility, a language, a tag", warned)
     checks.run("an edit has a history and a source", edited)
@@ -300,7 +319,7 @@ def main():
     bob = checks.run("a second person signs in", lambda: Person(setting("GOMPH_EMAIL2"), setting("GOMPH_PASSWORD2")))
     if ann and bob:
         checks.run("sign in with a proof key", lambda: pkce(ann))
-        posting(checks, ann)
+        posting(checks, ann, bob)
         checks.run("pages", lambda: paging(ann))
         together(checks, ann, bob)
         own(checks, ann, bob)

@@ -9,7 +9,7 @@ import tempfile
 import urllib.parse
 
 from browser import Browser
-from checks import Checks, contains, equal, eventually, setting
+from checks import PIXEL, Checks, contains, equal, eventually, setting
 
 URL = setting("GOMPH_URL").rstrip("/")
 HOST = urllib.parse.urlparse(URL).netloc
@@ -112,6 +112,24 @@ def followed(ann, bob):
         raise AssertionError("a post for followers is in the public timeline")
 
 
+def picturing(ann):
+    """A post with a picture and its description."""
+    with tempfile.NamedTemporaryFile(suffix=".png") as file:
+        file.write(PIXEL)
+        file.flush()
+        ann.post("a picture from toot", "--media", file.name, "--description", "red")
+    eventually(lambda: "a picture from toot" in ann.timeline() and "/system/" in ann.timeline(), "the picture in the timeline")
+
+
+def following_tags(ann):
+    """A hashtag is followed, listed and left."""
+    ann.run("tags_follow", "TootFollows")
+    contains(ann.run("tags_followed").lower(), "tootfollows")
+    ann.run("tags_unfollow", "TootFollows")
+    if "tootfollows" in ann.run("tags_followed").lower():
+        raise AssertionError("the hashtag is still followed")
+
+
 def deleting(checks, ann, bob, post):
     """A deleted post is gone for both."""
     checks.run("delete one's post", lambda: contains(ann.run("delete", post), "Status deleted"))
@@ -129,6 +147,8 @@ def main():
             post = checks.run("post", lambda: ann.post("Hello from toot, with a #TootTest"))
             if post:
                 reading(checks, ann, bob, post)
+                checks.run("a post with a picture", lambda: picturing(ann))
+                checks.run("hashtags are followed", lambda: following_tags(ann))
                 acting(checks, ann, bob, post)
                 deleting(checks, ann, bob, post)
     checks.finish()
