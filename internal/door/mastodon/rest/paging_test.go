@@ -339,3 +339,59 @@ func (d *door) groupOf(as *who, post string) string {
 	d.t.Fatalf("no notice of %s", post)
 	return ""
 }
+
+// TestListsByNumberAreReadToTheirEnd reads the lists that are paged by offset: each thing once.
+func TestListsByNumberAreReadToTheirEnd(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, base *db.DB) {
+		d := open(t, base)
+		ann, hub, yes := d.person("ann"), d.person("hub"), true
+		d.post("/api/v1/accounts/"+idsOf(hub.ID)+"/follow", ann, nil).want(200)
+		for i := range there {
+			d.Clock.Advance(2 * time.Second)
+			p := d.person(fmt.Sprintf("walker%d", i))
+			if _, err := d.Accounts.UpdateProfile(d.Ctx(), p.ID, accounts.Profile{Discoverable: &yes}); err != nil {
+				t.Fatal(err)
+			}
+			d.Follow(hub.Account, p.Account) // whom ann's friend follows
+			d.Post(p.Account, fmt.Sprintf("of #walk%d", i))
+			if i < 8 {
+				d.post("/api/v1/collections", ann, object{"name": fmt.Sprint("list ", i)}).want(200)
+			}
+		}
+		for at, list := range map[string]string{
+			"/api/v1/accounts/search?q=walker": "", "/api/v2/search?type=accounts&q=walker": "accounts", "/api/v2/search?type=hashtags&q=walk": "hashtags",
+			"/api/v1/directory?order=new": "", "/api/v1/directory?order=active&local=true": "", "/api/v2/suggestions?x=1": "", "/api/v1/suggestions?x=1": "",
+			"/api/v1/accounts/" + idsOf(ann.ID) + "/collections?x=1": "collections",
+		} {
+			read := func(more string) (out []string) {
+				t.Helper()
+				var v any
+				d.get(at+more, ann).want(200).decode(&v)
+				if list != "" {
+					v = dig(t, v, list)
+				}
+				for _, e := range v.([]any) {
+					for _, key := range []string{"id", "account.id", "name"} {
+						if s, ok := dig(t, e, key).(string); ok && s != "" {
+							out = append(out, s)
+							break
+						}
+					}
+				}
+				return out
+			}
+			whole := read("&limit=40")
+			var walked []string
+			for offset := 0; offset < 60; offset += onPage {
+				page := read(fmt.Sprintf("&limit=%d&offset=%d", onPage, offset))
+				if walked = append(walked, page...); len(page) < onPage {
+					break
+				}
+			}
+			if len(whole) < 8 || !slices.Equal(walked, whole) {
+				t.Errorf("%s: met %v of %v", at, walked, whole)
+			}
+		}
+	})
+}
