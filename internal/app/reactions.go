@@ -217,6 +217,7 @@ func (a *App) onRelations() {
 	jobs.On(j, "feeds.muted", onDefault, a.Feeds.Muted)
 	jobs.On(j, "feeds.unmuted", onDefault, a.Feeds.Unmuted)
 	jobs.On(j, "feeds.domain_blocked", onDefault, a.Feeds.DomainBlocked)
+	jobs.On(j, "notifications.severed", onDefault, a.Notifications.Severed)
 	jobs.On(j, "relations.sever_domain", wholesale, a.Relations.SeverDomain)
 	jobs.On(j, "feeds.list_changed", onDefault, a.Feeds.ListChanged)
 	jobs.On(j, "feeds.tag_followed", onDefault, a.Feeds.TagFollowed)

@@ -35,6 +35,8 @@ type Group struct {
 	CollectionID collections.ID
 	// Year is the one that a report is about, 0 for none.
 	Year int
+	// SeveranceID is what was lost, 0 for nothing.
+	SeveranceID int64
 	// Count is how many notices it has.
 	Count int64
 	// MostRecentID is the newest of all, Page… are those within the page.
@@ -115,7 +117,7 @@ func (s *Service) groups(ctx context.Context, q db.Q, me accounts.ID, o Options,
 	byKey := map[string]*Group{}
 	var keys []string
 	for _, n := range heads {
-		g := &Group{Key: n.KeyOf(grouped), Type: n.Type, StatusID: n.StatusID, CollectionID: n.CollectionID, Year: n.Year, Count: 1, MostRecentID: n.ID, PageMinID: n.ID, PageMaxID: n.ID, LatestAt: n.CreatedAt, Sample: []accounts.ID{n.FromAccountID}}
+		g := &Group{Key: n.KeyOf(grouped), Type: n.Type, StatusID: n.StatusID, CollectionID: n.CollectionID, Year: n.Year, SeveranceID: n.SeveranceID, Count: 1, MostRecentID: n.ID, PageMinID: n.ID, PageMaxID: n.ID, LatestAt: n.CreatedAt, Sample: []accounts.ID{n.FromAccountID}}
 		out = append(out, g)
 		if g.Key == n.GroupKey {
 			byKey[g.Key], keys = g, append(keys, g.Key)

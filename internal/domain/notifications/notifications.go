@@ -36,10 +36,12 @@ const (
 	CollectionUpdate  = "collection_update"
 	// AnnualReport is from the account itself: a report of its year is there.
 	AnnualReport = "annual_report"
+	// SeveredRelationships is from the account itself: it lost ties to a server.
+	SeveredRelationships = "severed_relationships"
 )
 
 // Types are all that there are.
-var Types = []string{Mention, Status, Reblog, Follow, FollowRequest, Favourite, Poll, Update, SignUp, Quote, QuotedUpdate, AddedToCollection, CollectionUpdate, AnnualReport}
+var Types = []string{Mention, Status, Reblog, Follow, FollowRequest, Favourite, Poll, Update, SignUp, Quote, QuotedUpdate, AddedToCollection, CollectionUpdate, AnnualReport, SeveredRelationships}
 
 // groupSpan is how much time notices of one group may span (Mastodon).
 const groupSpan = 12 * time.Hour
@@ -55,10 +57,12 @@ type Notification struct {
 	// CollectionID is the collection that it is about, 0 for none.
 	CollectionID collections.ID
 	// Year is the one that a report is about, 0 for none.
-	Year      int
-	GroupKey  string
-	Filtered  bool
-	CreatedAt time.Time
+	Year int
+	// SeveranceID is what was lost, 0 for nothing.
+	SeveranceID int64
+	GroupKey    string
+	Filtered    bool
+	CreatedAt   time.Time
 }
 
 // Deps is what the service stands on.
@@ -103,8 +107,12 @@ func scan(r db.Row) (*Notification, error) {
 	var n Notification
 	var created, subject int64
 	err := r.Scan(&n.ID, &n.AccountID, &n.Type, &n.FromAccountID, &n.StatusID, &n.CollectionID, &subject, &n.GroupKey, &n.Filtered, &created)
-	if n.CreatedAt = db.At(created); n.Type == AnnualReport {
+	n.CreatedAt = db.At(created)
+	switch n.Type {
+	case AnnualReport:
 		n.Year = int(subject)
+	case SeveredRelationships:
+		n.SeveranceID = subject
 	}
 	return &n, err
 }

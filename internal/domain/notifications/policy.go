@@ -135,5 +135,5 @@ func (p Policy) of(v sender, now time.Time) Verdict {
 
 // unfilterable reports whether no policy holds for a type of notice (Mastodon): it is from the server, or of what one took part in.
 func unfilterable(kind string) bool {
-	return kind == SignUp || kind == AnnualReport || kind == Poll || kind == Update || kind == QuotedUpdate
+	return kind == SignUp || kind == AnnualReport || kind == SeveredRelationships || kind == Poll || kind == Update || kind == QuotedUpdate
 }

@@ -302,3 +302,8 @@ func (s *Service) SignedUp(ctx context.Context, id accounts.ID) error {
 func (s *Service) Reported(ctx context.Context, me accounts.ID, year int) error {
 	return s.tell(ctx, notice{kind: AnnualReport, from: me, subject: int64(year), at: s.Clock.Now(), toSelf: true}, []accounts.ID{me})
 }
+
+// Severed tells somebody of ties that are no more.
+func (s *Service) Severed(ctx context.Context, e relations.Severed) error {
+	return s.tell(ctx, notice{kind: SeveredRelationships, from: e.AccountID, subject: e.SeveranceID, at: s.Clock.Now(), toSelf: true}, []accounts.ID{e.AccountID})
+}

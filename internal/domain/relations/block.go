@@ -171,6 +171,11 @@ func (s *Service) SeverDomain(ctx context.Context, e DomainBlocked) error {
 	if err != nil {
 		return ignoreGone(err)
 	}
+	// The block's own row tells it from the next one; without it, it was taken back meanwhile, and there is nothing to tell.
+	why := Cause{Type: BySelf, TargetName: e.Domain}
+	if why.Number, err = db.Value[int64](ctx, s.DB, "SELECT id FROM account_domain_blocks WHERE account_id = $1 AND domain = $2", e.AccountID, e.Domain); err != nil && !errs.IsNotFound(err) {
+		return err
+	}
 	for {
 		tied, err := db.All(ctx, s.DB, accounts.Scan, "SELECT "+accounts.Columns+` FROM accounts a WHERE a.domain = $1 AND a.domain <> '' AND (
   EXISTS (SELECT 1 FROM follows f WHERE f.account_id = a.id AND f.target_account_id = $2) OR EXISTS (SELECT 1 FROM follows f WHERE f.account_id = $2 AND f.target_account_id = a.id)
@@ -178,25 +183,15 @@ func (s *Service) SeverDomain(ctx context.Context, e DomainBlocked) error {
 		if err != nil || len(tied) == 0 {
 			return err
 		}
-		err = s.DB.Write(ctx, func(tx *db.Tx) error {
-			for _, other := range tied {
-				if err := s.unfollow(ctx, tx, me, other); err != nil {
-					return err
-				}
-				if err := s.reject(ctx, tx, me, other); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+		err = s.DB.Write(ctx, func(tx *db.Tx) error { return s.sever(ctx, tx, []*accounts.Account{me}, tied, why) })
 		if err != nil {
 			return err
 		}
 	}
 }
 
-// Sever ends all ties between an account elsewhere and those here, both ways, a slice at a time.
-func (s *Service) Sever(ctx context.Context, other *accounts.Account) error {
+// Sever ends all ties between an account elsewhere and those here, both ways, a slice at a time, and keeps what those here lost by it.
+func (s *Service) Sever(ctx context.Context, other *accounts.Account, why Cause) error {
 	for {
 		tied, err := db.All(ctx, s.DB, accounts.Scan, "SELECT "+accounts.Columns+` FROM accounts a WHERE a.domain = '' AND a.id IN (
   SELECT target_account_id FROM follows WHERE account_id = $1 UNION SELECT account_id FROM follows WHERE target_account_id = $1
@@ -204,17 +199,7 @@ func (s *Service) Sever(ctx context.Context, other *accounts.Account) error {
 		if err != nil || len(tied) == 0 {
 			return err
 		}
-		err = s.DB.Write(ctx, func(tx *db.Tx) error {
-			for _, me := range tied {
-				if err := s.unfollow(ctx, tx, me, other); err != nil {
-					return err
-				}
-				if err := s.reject(ctx, tx, me, other); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+		err = s.DB.Write(ctx, func(tx *db.Tx) error { return s.sever(ctx, tx, tied, []*accounts.Account{other}, why) })
 		if err != nil {
 			return err
 		}

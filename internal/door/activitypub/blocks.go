@@ -8,6 +8,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/instances"
 	"github.com/gomph/gomph/internal/domain/media"
+	"github.com/gomph/gomph/internal/domain/relations"
 	"github.com/gomph/gomph/internal/kit/ap"
 	"github.com/gomph/gomph/internal/kit/db"
 )
@@ -63,7 +64,7 @@ func (s *Server) limit(ctx context.Context, list []*accounts.Account, rules inst
 		return err
 	}
 	for _, a := range shut {
-		if err := s.Relations.Sever(ctx, a); err != nil {
+		if err := s.Relations.Sever(ctx, a, relations.Cause{Type: relations.ByServer, TargetName: e.Domain, Number: e.At.UnixMilli()}); err != nil {
 			return err
 		}
 	}

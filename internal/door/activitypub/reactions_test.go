@@ -84,6 +84,7 @@ func registerRest(j *jobs.Jobs) {
 	jobs.On(j, "test.quoted", jobs.Policy{Queue: jobs.Default}, ignore[statuses.Quoted])
 	jobs.On(j, "test.muted", jobs.Policy{Queue: jobs.Default}, ignore[relations.Muted])
 	jobs.On(j, "test.unmuted", jobs.Policy{Queue: jobs.Default}, ignore[relations.Unmuted])
+	jobs.On(j, "test.severed", jobs.Policy{Queue: jobs.Default}, ignore[relations.Severed])
 	jobs.On(j, "test.domain_blocked", jobs.Policy{Queue: jobs.Default}, ignore[relations.DomainBlocked])
 	jobs.On(j, "test.list_changed", jobs.Policy{Queue: jobs.Default}, ignore[relations.ListChanged])
 }

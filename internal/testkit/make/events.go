@@ -49,6 +49,7 @@ func record(j *jobs.Jobs) *recorder {
 	on[relations.Muted](j, r)
 	on[relations.Unmuted](j, r)
 	on[relations.DomainBlocked](j, r)
+	on[relations.Severed](j, r)
 	on[relations.ListChanged](j, r)
 	on[relations.TagFollowed](j, r)
 	on[statuses.Posted](j, r)

@@ -22,6 +22,8 @@ type Notification struct {
 	Filtered  bool     `json:"filtered,omitempty"`
 	// Collection is what somebody was added to, or that changed.
 	Collection *Collection `json:"collection,omitempty"`
+	// Event is what was lost.
+	Event *RelationshipSeveranceEvent `json:"event,omitempty"`
 	// Fallback describes a type that the app does not know.
 	Fallback *NotificationFallback `json:"fallback,omitempty"`
 }
@@ -33,7 +35,11 @@ func (r *Renderer) Notifications(ctx context.Context, q db.Q, me accounts.ID, in
 	var people []accounts.ID
 	var posts []statuses.ID
 	var lists []collections.ID
+	var lost []int64
 	for _, n := range in {
+		if n.SeveranceID != 0 {
+			lost = append(lost, n.SeveranceID)
+		}
 		people = append(people, n.FromAccountID)
 		if n.StatusID != 0 {
 			posts = append(posts, n.StatusID)
@@ -51,6 +57,10 @@ func (r *Renderer) Notifications(ctx context.Context, q db.Q, me accounts.ID, in
 		return nil, err
 	}
 	about, err := r.collectionsOf(ctx, q, me, lists)
+	if err != nil {
+		return nil, err
+	}
+	severed, err := r.severed(ctx, q, me, lost)
 	if err != nil {
 		return nil, err
 	}
@@ -73,9 +83,38 @@ func (r *Renderer) Notifications(ctx context.Context, q db.Q, me accounts.ID, in
 				continue
 			}
 		}
+		if n.SeveranceID != 0 {
+			if e.Event = severed[n.SeveranceID]; e.Event == nil {
+				continue
+			}
+		}
 		if e.Fallback = Fallback(n.Type, e.Account, 1, supported); e.Account != nil {
 			out = append(out, e)
 		}
+	}
+	return out, nil
+}
+
+// RelationshipSeveranceEvent is that somebody lost ties to a server.
+type RelationshipSeveranceEvent struct {
+	ID        string `json:"id"`
+	Type      string `json:"type"`
+	Purged    bool   `json:"purged"`
+	Target    string `json:"target_name"`
+	Followers int64  `json:"followers_count"`
+	Following int64  `json:"following_count"`
+	CreatedAt string `json:"created_at"`
+}
+
+// severed renders what somebody lost.
+func (r *Renderer) severed(ctx context.Context, q db.Q, me accounts.ID, list []int64) (map[int64]*RelationshipSeveranceEvent, error) {
+	found, err := r.Relations.Severances(ctx, q, me, list)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[int64]*RelationshipSeveranceEvent, len(found))
+	for id, v := range found {
+		out[id] = &RelationshipSeveranceEvent{ids.Format(v.ID), v.Type, false, v.TargetName, v.Followers, v.Following, stamp(v.CreatedAt)}
 	}
 	return out, nil
 }

@@ -26,15 +26,17 @@ type NotificationGroup struct {
 	Count    int64  `json:"notifications_count"`
 	Type     string `json:"type"`
 	// MostRecentID is a number, as Mastodon's is.
-	MostRecentID int64                 `json:"most_recent_notification_id"`
-	PageMinID    string                `json:"page_min_id,omitempty"`
-	PageMaxID    string                `json:"page_max_id,omitempty"`
-	LatestAt     string                `json:"latest_page_notification_at,omitempty"`
-	SampleIDs    []string              `json:"sample_account_ids"`
-	StatusID     *string               `json:"status_id,omitempty"`
-	Collection   *Collection           `json:"collection,omitempty"`
-	AnnualReport *AnnualReportEvent    `json:"annual_report,omitempty"`
-	Fallback     *NotificationFallback `json:"fallback,omitempty"`
+	MostRecentID int64       `json:"most_recent_notification_id"`
+	PageMinID    string      `json:"page_min_id,omitempty"`
+	PageMaxID    string      `json:"page_max_id,omitempty"`
+	LatestAt     string      `json:"latest_page_notification_at,omitempty"`
+	SampleIDs    []string    `json:"sample_account_ids"`
+	StatusID     *string     `json:"status_id,omitempty"`
+	Collection   *Collection `json:"collection,omitempty"`
+	// Event is what was lost.
+	Event        *RelationshipSeveranceEvent `json:"event,omitempty"`
+	AnnualReport *AnnualReportEvent          `json:"annual_report,omitempty"`
+	Fallback     *NotificationFallback       `json:"fallback,omitempty"`
 }
 
 // PartialAccountWithAvatar is as much of an account as a row of faces needs.
@@ -74,7 +76,11 @@ func (r *Renderer) Groups(ctx context.Context, q db.Q, me accounts.ID, in []*not
 	var people, whole []accounts.ID
 	var posts []statuses.ID
 	var lists []collections.ID
+	var lost []int64
 	for _, g := range in {
+		if g.SeveranceID != 0 {
+			lost = append(lost, g.SeveranceID)
+		}
 		whole = append(whole, g.Sample[0])
 		people = append(people, g.Sample...)
 		if g.StatusID != 0 && !slices.Contains(posts, g.StatusID) {
@@ -95,12 +101,17 @@ func (r *Renderer) Groups(ctx context.Context, q db.Q, me accounts.ID, in []*not
 	if err != nil {
 		return out, err
 	}
+	severed, err := r.severed(ctx, q, me, lost)
+	if err != nil {
+		return out, err
+	}
 	shown := map[string]bool{}
 	for _, s := range out.Statuses {
 		shown[s.ID] = true
 	}
 	for _, g := range in {
-		if e, ok := groupOf(g, found, o); ok && (g.StatusID == 0 || shown[*e.StatusID]) && (g.CollectionID == 0 || about[g.CollectionID] != nil) {
+		if e, ok := groupOf(g, found, o); ok && (g.StatusID == 0 || shown[*e.StatusID]) && (g.CollectionID == 0 || about[g.CollectionID] != nil) && (g.SeveranceID == 0 || severed[g.SeveranceID] != nil) {
+			e.Event = severed[g.SeveranceID]
 			e.Collection = about[g.CollectionID]
 			out.Groups = append(out.Groups, e)
 		}

@@ -33,7 +33,8 @@ var happened = map[string]string{
 	notifications.Update: "edited a post that you boosted", notifications.SignUp: "signed up",
 	notifications.Quote: "quoted your post", notifications.QuotedUpdate: "edited a post that you quoted",
 	notifications.AddedToCollection: "added you to a collection", notifications.CollectionUpdate: "changed a collection that you are in",
-	notifications.AnnualReport: "can look back at the year",
+	notifications.AnnualReport:         "can look back at the year",
+	notifications.SeveredRelationships: "lost followers, or people they followed",
 }
 
 // Told puts a notice of some people's act into words; "" for a type without any.

@@ -345,3 +345,69 @@ func TestFollowedTags(t *testing.T) {
 		}
 	})
 }
+
+// TestTiesThatAreSevered: whoever blocks a server, or whose server does, is told once of what was lost by it.
+func TestTiesThatAreSevered(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, base *db.DB) {
+		d := open(t, base)
+		ann := d.person("ann")
+		for i := range 3 {
+			far := d.Remote(fmt.Sprint("far", i), "far.example")
+			d.Follow(ann.Account, far)
+			if i > 0 {
+				d.Follow(far, ann.Account)
+			}
+		}
+		other := d.Remote("other", "other.example")
+		d.Follow(other, ann.Account)
+		tell := func() {
+			t.Helper()
+			for _, e := range d.Events() {
+				var err error
+				switch e := e.(type) {
+				case relations.DomainBlocked:
+					for range 2 { // at least once is sometimes twice
+						if err == nil {
+							err = d.Relations.SeverDomain(d.Ctx(), e)
+						}
+					}
+				case relations.Severed:
+					for range 2 {
+						if err == nil {
+							err = d.notices.Severed(d.Ctx(), e)
+						}
+					}
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		d.post("/api/v1/domain_blocks", ann, object{"domain": "far.example"}).want(200)
+		tell()
+		tell()
+		const kind = "?types[]=severed_relationships"
+		one := d.get("/api/v1/notifications"+kind, ann)
+		one.is("0.type", "severed_relationships").is("0.event.type", "user_domain_block").is("0.event.target_name", "far.example").is("0.event.purged", false)
+		one.is("0.event.following_count", 3.0).is("0.event.followers_count", 2.0).is("0.account.id", idsOf(ann.ID)).is("1", nil)
+		d.get("/api/v2/notifications"+kind, ann).is("notification_groups.0.event.id", one.str("0.event.id")).is("notification_groups.1", nil)
+		d.get("/api/v2/notifications"+kind+"&supported_types[]=mention", ann).is("notification_groups.0.fallback.title", "ann lost followers, or people they followed")
+
+		// Again, and this time there was nothing left to lose.
+		d.call("DELETE", "/api/v1/domain_blocks?domain=far.example", ann, nil).want(200)
+		d.post("/api/v1/domain_blocks", ann, object{"domain": "far.example"}).want(200)
+		tell()
+		tell()
+		d.get("/api/v1/notifications"+kind, ann).is("1", nil)
+
+		for range 2 {
+			if err := d.Relations.Sever(d.Ctx(), other, relations.Cause{Type: relations.ByServer, TargetName: "other.example", Number: 7}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		tell()
+		d.get("/api/v1/notifications"+kind, ann).is("0.event.type", "domain_block").is("0.event.followers_count", 1.0).is("0.event.following_count", 0.0).is("2", nil)
+		d.get("/api/v1/accounts/"+idsOf(ann.ID), nobody).is("followers_count", 0.0).is("following_count", 0.0)
+	})
+}
