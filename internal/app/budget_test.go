@@ -339,6 +339,8 @@ func everything(here, there *server) {
 	both()
 	here.must(here.Relations.Unblock(ctx, bob, eveHere))
 	both()
+	here.must(here.Relations.Follow(ctx, bob, here.elsewhere(there.person("fay"), there), relations.FollowOptions{}))
+	both()
 	here.must(here.Relations.BlockDomain(ctx, bob, there.Config.LocalDomain))
 	here.must(here.Relations.Unfollow(ctx, bob, ann))
 	both()

@@ -329,7 +329,7 @@ func TestDomainBlocks(t *testing.T) {
 				e = list[0].(relations.DomainBlocked)
 			}
 		}
-		for _, kinds := range [][]string{{"unfollowed", "rejected", "rejected"}, nil} {
+		for _, kinds := range [][]string{{"unfollowed", "rejected", "rejected", "severed"}, nil} {
 			w.must(w.Relations.SeverDomain(w.Ctx(), e))
 			list := w.Events()
 			if len(list) != len(kinds) {
