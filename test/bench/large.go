@@ -94,7 +94,7 @@ func (b *bench) makeLarge(ctx context.Context) (*largeServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	scale := 1.0
+	scale := b.scale
 	if b.quick {
 		scale = quickScale
 	}
