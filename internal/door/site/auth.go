@@ -131,7 +131,11 @@ func (s *Server) signUpPage(ctx context.Context, v *visit, status int, p view.Si
 	if p.Rules, err = s.rules(ctx); err != nil {
 		return err
 	}
-	p.MinPassword = access.MinPassword
+	instance, err := s.Settings.Get(ctx, s.DB)
+	if err != nil {
+		return err
+	}
+	p.MinPassword, p.MinAge = access.MinPassword, instance.MinAge
 	return s.show(v, status, func(w io.Writer) error { return s.pages.SignUp(w, p) })
 }
 
@@ -152,14 +156,16 @@ func (s *Server) signUp(ctx context.Context, v *visit) error {
 		// People do not see this field; what fills it in is told that all is well.
 		return s.signedUpPage(ctx, v, view.SignedUp{Email: f.Get("email")})
 	}
-	u, err := s.Access.SignUp(ctx, access.NewUser{Username: strings.TrimSpace(f.Get("username")), Email: f.Get("email"), Password: f.Get("password"), Agreement: f.Get("agreement") != "",
+	born, _ := time.Parse(time.DateOnly, f.Get("date_of_birth")) // what is no date is asked for again
+	u, err := s.Access.SignUp(ctx, access.NewUser{DateOfBirth: born, Username: strings.TrimSpace(f.Get("username")), Email: f.Get("email"), Password: f.Get("password"), Agreement: f.Get("agreement") != "",
 		Reason: f.Get("reason"), Invite: f.Get("invite_code"), Locale: firstTag(v.r.Header.Get("Accept-Language")), IP: s.ClientAddr(v.r)})
 	if err != nil {
 		form, err := refused(err)
 		if err != nil {
 			return err
 		}
-		return s.signUpPage(ctx, v, http.StatusUnprocessableEntity, view.SignUp{Form: form, Invite: s.knownInvite(ctx, f.Get("invite_code")), Username: f.Get("username"), Email: f.Get("email"), Reason: f.Get("reason"), Next: next})
+		return s.signUpPage(ctx, v, http.StatusUnprocessableEntity, view.SignUp{Form: form, Invite: s.knownInvite(ctx, f.Get("invite_code")), Username: f.Get("username"), Email: f.Get("email"), Reason: f.Get("reason"),
+			DateOfBirth: f.Get("date_of_birth"), Next: next})
 	}
 	if u.Functional() {
 		if _, err := s.begin(ctx, v, u.Email, f.Get("password")); err != nil {

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gomph/gomph/internal/domain/access"
 )
@@ -337,4 +338,25 @@ func TestAutomatedPostDeletion(t *testing.T) {
 	page = b.get("/statuses_cleanup", 200)
 	has(t, page, `name="enabled" value="1" checked`, `<option value="604800" selected>`, `name="keep_media" value="1" checked`, `value="7"`)
 	lacks(t, page, `name="keep_pinned" value="1" checked`)
+}
+
+// TestSignUpAsksForTheAge where the server has a least one.
+func TestSignUpAsksForTheAge(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.ok(w.settings.Set(w.Ctx(), "registrations_mode", "open"))
+	b := w.browser()
+	if page := b.get("/auth/sign_up", 200); strings.Contains(page, "date_of_birth") {
+		t.Error("the date of birth is asked for without a reason")
+	}
+	w.ok(w.settings.Set(w.Ctx(), "min_age", "16"))
+	has(t, b.get("/auth/sign_up", 200), `name="date_of_birth" type="date"`, "You must be 16 or older")
+	with := func(born string) []string {
+		return []string{"username", "ann", "email", "ann@mail.example", "password", password, "agreement", "1", "date_of_birth", born}
+	}
+	_, page := b.send("/auth/sign_up", "/auth/sign_up", 422, with("")...)
+	has(t, page, "blank")
+	_, page = b.send("/auth/sign_up", "/auth/sign_up", 422, with(w.Clock.Now().AddDate(-15, 0, 0).Format(time.DateOnly))...)
+	has(t, page, "Is below the age limit.")
+	b.send("/auth/sign_up", "/auth/sign_up", 200, with("1990-02-03")...)
 }

@@ -36,6 +36,8 @@ type SignUp struct {
 	Next        string
 	Invite      string // the code of an invitation, by which people come in whatever SignUps says
 	MinPassword int    // characters
+	MinAge      int    // years; 0 asks nobody for a date of birth
+	DateOfBirth string // as it was typed
 }
 
 func (p SignUp) head() head {
