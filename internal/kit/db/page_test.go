@@ -2,6 +2,7 @@ package db_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/gomph/gomph/internal/kit/db"
@@ -39,4 +40,25 @@ func TestPages(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestFewTextsForManyLimits: the limit stands in the text, where PostgreSQL's plan of it can count on it; but each text is prepared, and clients choose
+// the limit.
+func TestFewTextsForManyLimits(t *testing.T) {
+	t.Parallel()
+	texts := map[string]bool{}
+	for limit := range 401 {
+		p := db.Page{Limit: limit}
+		end, args := p.Apply("id", nil)
+		texts[end] = true
+		if strings.Contains(end, "$") || len(args) > 0 {
+			t.Errorf("a page of %d is told its limit beside its text: %q %v", limit, end, args)
+		}
+		if rows := db.Newest(p, make([]int, 800)); len(rows) != limit {
+			t.Errorf("a page of %d has %d", limit, len(rows))
+		}
+	}
+	if len(texts) > 10 {
+		t.Errorf("%d texts: %v", len(texts), texts)
+	}
 }
