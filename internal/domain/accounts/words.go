@@ -3,6 +3,7 @@ package accounts
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -45,35 +46,39 @@ func (s *Service) enterWords(ctx context.Context, tx *db.Tx, id ID, username, na
 	if err := tx.Do(ctx, "forgetting a name's words", "DELETE FROM account_words WHERE account_id = $1", id); err != nil {
 		return err
 	}
-	return s.addWords(ctx, tx, [][]any{}, id, username, name)
+	return addWords(ctx, tx, wordRows(nil, id, username, name))
 }
 
-func (s *Service) addWords(ctx context.Context, tx *db.Tx, rows [][]any, id ID, username, name string) error {
+// wordRows adds the words of an account to some.
+func wordRows(rows [][]any, id ID, username, name string) [][]any {
 	for _, w := range wordsOf(username, name) {
 		rows = append(rows, []any{w, id})
 	}
+	return rows
+}
+
+func addWords(ctx context.Context, tx *db.Tx, rows [][]any) error {
 	return tx.DoMany(ctx, "entering a name's words", "INSERT INTO account_words (word, account_id) VALUES ($1, $2) ON CONFLICT (word, account_id) DO NOTHING", rows)
 }
 
 // FillWords goes on with accounts that have no words yet. It is safe to repeat, and to stop.
 func (s *Service) FillWords(ctx context.Context, _ FillWordsDue) error {
-	for range fillSlices {
+	return s.fill(ctx, fillSlices)
+}
+
+// FillAllWords gives all accounts their words that have none yet.
+func (s *Service) FillAllWords(ctx context.Context) error {
+	return s.fill(ctx, math.MaxInt)
+}
+
+func (s *Service) fill(ctx context.Context, most int) error {
+	for range most {
 		n, err := s.fillSlice(ctx)
 		if err != nil || n < fillSlice {
 			return err
 		}
 	}
 	return nil
-}
-
-// FillAllWords gives all accounts their words that have none yet.
-func (s *Service) FillAllWords(ctx context.Context) error {
-	for {
-		n, err := s.fillSlice(ctx)
-		if err != nil || n < fillSlice {
-			return err
-		}
-	}
 }
 
 func (s *Service) fillSlice(ctx context.Context) (n int, err error) {
@@ -91,10 +96,12 @@ func (s *Service) fillSlice(ctx context.Context) (n int, err error) {
 		if n = len(list); err != nil || n == 0 {
 			return err
 		}
+		var rows [][]any
 		for _, v := range list {
-			if err := s.addWords(ctx, tx, nil, v.id, v.username, v.name); err != nil {
-				return err
-			}
+			rows = wordRows(rows, v.id, v.username, v.name)
+		}
+		if err := addWords(ctx, tx, rows); err != nil {
+			return err
 		}
 		return tx.Do(ctx, "remembering which accounts have words", "INSERT INTO account_words_progress (id, cursor_id) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET cursor_id = excluded.cursor_id", list[n-1].id)
 	})
@@ -122,9 +129,6 @@ func typedWords(typed string) ([]string, bool) {
 	return out[:min(len(out), maxTyped)], len(out) > 0
 }
 
-// beyond is above every word that begins with one.
-const beyond = "\U0010FFFF"
-
 // SearchOptions narrow a search.
 type SearchOptions struct {
 	// FollowedBy finds only those whom this account follows.
@@ -146,15 +150,15 @@ func (s *Service) Search(ctx context.Context, q db.Q, term string, o SearchOptio
 	if s.Site.IsLocalDomain(domain) {
 		domain = ""
 	}
-	args := []any{words[0], words[0] + beyond, int64(o.Viewer), name, maxFound, int64(o.FollowedBy), o.Limit, o.Offset}
+	args := []any{words[0], words[0] + db.Beyond, int64(o.Viewer), name, maxFound, int64(o.FollowedBy), o.Limit, o.Offset}
 	and := ""
 	for _, w := range words[1:] {
-		args = append(args, w, w+beyond)
+		args = append(args, w, w+db.Beyond)
 		and += fmt.Sprintf(" AND EXISTS (SELECT 1 FROM account_words v WHERE v.account_id = w.account_id AND v.word >= $%d AND v.word < $%d)", len(args)-1, len(args))
 	}
 	at := ""
 	if domain != "" {
-		args = append(args, like(domain)+"%")
+		args = append(args, db.Like(domain)+"%")
 		at = fmt.Sprintf(" AND a.domain LIKE $%d ESCAPE '!'", len(args))
 		and += " AND EXISTS (SELECT 1 FROM accounts a WHERE a.id = w.account_id" + at + ")"
 	}
@@ -172,9 +176,4 @@ ORDER BY EXISTS (SELECT 1 FROM follows f WHERE f.account_id = $3 AND f.target_ac
 		return nil, fmt.Errorf("searching accounts: %w", err)
 	}
 	return out, nil
-}
-
-// like makes a text stand for itself in a LIKE pattern with ESCAPE '!'.
-func like(s string) string {
-	return strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(s)
 }

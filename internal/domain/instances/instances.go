@@ -7,7 +7,6 @@ package instances
 
 import (
 	"context"
-	"strings"
 
 	"github.com/gomph/gomph/internal/kit/clock"
 	"github.com/gomph/gomph/internal/kit/db"
@@ -55,7 +54,7 @@ func (s *Service) Search(ctx context.Context, q db.Q, prefix string, limit int) 
 	if prefix == "" {
 		return nil, nil
 	}
-	escaped := strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(prefix)
+	escaped := db.Like(prefix)
 	return db.Column[string](ctx, q, `SELECT domain FROM instances WHERE (domain LIKE $1 ESCAPE '!' OR domain LIKE $2 ESCAPE '!') AND domain NOT IN (SELECT domain FROM domain_blocks WHERE severity = 'suspend')
 ORDER BY domain LIKE $1 ESCAPE '!' DESC, domain LIMIT $3`, escaped+"%", "%."+escaped+"%", limit)
 }

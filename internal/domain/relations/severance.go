@@ -7,7 +7,6 @@ import (
 
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/kit/db"
-	"github.com/gomph/gomph/internal/kit/jobs"
 )
 
 // Why ties were severed, as the API names it.
@@ -117,5 +116,5 @@ WHERE account_id = $3 AND type = $4 AND target_name = $5 AND cause = $6`, follow
 	if fresh == 0 {
 		return nil
 	}
-	return s.Jobs.Emit(ctx, tx, jobs.Event(Severed{me, id}))
+	return s.Jobs.Emit(ctx, tx, Severed{me, id})
 }

@@ -66,7 +66,7 @@ func (s *Service) SearchTags(ctx context.Context, q db.Q, prefix string, limit, 
 	}
 	out, err := db.All(ctx, q, scanTag, `SELECT t.id, t.name, t.display_name FROM tags t WHERE `+name+` >= $2 AND `+name+` < $1
 AND EXISTS (SELECT 1 FROM statuses_tags st JOIN statuses s ON s.id = st.status_id WHERE st.tag_id = t.id AND s.deleted_at = 0 AND s.visibility = 0)
-ORDER BY t.name = $2 DESC, t.last_status_at DESC, t.id LIMIT $3 OFFSET $4`, prefix+"\U0010FFFF", prefix, limit, offset)
+ORDER BY t.name = $2 DESC, t.last_status_at DESC, t.id LIMIT $3 OFFSET $4`, prefix+db.Beyond, prefix, limit, offset)
 	if err != nil {
 		return nil, fmt.Errorf("searching hashtags: %w", err)
 	}

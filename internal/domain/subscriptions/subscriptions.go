@@ -97,12 +97,6 @@ func (s *Service) Open(ctx context.Context, q db.Q, a *accounts.Account) (bool, 
 	return instance.EmailSubscriptions, err
 }
 
-func newToken() string {
-	b := make([]byte, 20)
-	_, _ = rand.Read(b) // never fails
-	return hex.EncodeToString(b)
-}
-
 func hash(token string) string {
 	sum := sha256.Sum256([]byte(token))
 	return hex.EncodeToString(sum[:])
@@ -141,7 +135,7 @@ func (s *Service) ask(ctx context.Context, tx *db.Tx, account accounts.ID, addre
 	}
 	id := ID(s.IDs.Next())
 	n, err := tx.Exec(ctx, `INSERT INTO email_subscriptions (id, account_id, email, email_folded, asked_at, token, created_at) VALUES ($1, $2, $3, $4, $5, $6, $5)
-ON CONFLICT (account_id, email_folded) DO NOTHING`, id, account, address, folded, db.Ms(now), newToken())
+ON CONFLICT (account_id, email_folded) DO NOTHING`, id, account, address, folded, db.Ms(now), rand.Text())
 	if err != nil {
 		return err
 	}
@@ -181,7 +175,7 @@ func (s *Service) ByToken(ctx context.Context, q db.Q, token string) (*Subscript
 
 // Mint makes the word by which an address confirms. Those made before stop working.
 func (s *Service) Mint(ctx context.Context, id ID) (token string, err error) {
-	token = newToken()
+	token = rand.Text()
 	err = s.DB.Write(ctx, func(tx *db.Tx) error {
 		n, err := tx.Exec(ctx, "UPDATE email_subscriptions SET confirmation_hash = $1 WHERE id = $2 AND confirmed_at = 0", hash(token), id)
 		if err == nil && n == 0 {
@@ -320,18 +314,7 @@ func (s *Service) BecomeFollows(ctx context.Context, e access.Confirmed) error {
 
 // Forget forgets addresses that nobody confirmed for a week.
 func (s *Service) Forget(ctx context.Context, _ ForgetDue) error {
-	for {
-		var n int64
-		err := s.DB.Write(ctx, func(tx *db.Tx) (err error) {
-			n, err = tx.Exec(ctx, "DELETE FROM email_subscriptions WHERE id IN (SELECT id FROM email_subscriptions WHERE confirmed_at = 0 AND created_at < $1 ORDER BY created_at LIMIT $2)",
-				db.Ms(s.Clock.Now().Add(-keepUnconfirmed)), slice)
-			return err
-		})
-		if err != nil {
-			return fmt.Errorf("forgetting addresses: %w", err)
-		}
-		if n < slice {
-			return nil
-		}
-	}
+	return s.DB.Sweep(ctx, "forgetting addresses",
+		"DELETE FROM email_subscriptions WHERE id IN (SELECT id FROM email_subscriptions WHERE confirmed_at = 0 AND created_at < $1 ORDER BY created_at LIMIT $2)",
+		db.Ms(s.Clock.Now().Add(-keepUnconfirmed)))
 }

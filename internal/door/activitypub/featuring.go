@@ -67,12 +67,17 @@ func (s *Server) fetchCollection(ctx context.Context, by *accounts.Account, uri 
 	if err != nil {
 		return nil, err
 	}
+	if o.ID != uri || o.IDOf("attributedTo") != by.URI {
+		return nil, errs.Forbidden()
+	}
+	return s.receiveCollection(ctx, by, o)
+}
+
+// receiveCollection enters what an account's own server says of a collection of it.
+func (s *Server) receiveCollection(ctx context.Context, by *accounts.Account, o *ap.Object) (*collections.Collection, error) {
 	in, err := s.incomingCollection(o, by)
 	if err != nil {
 		return nil, err
-	}
-	if in.URI != uri || o.IDOf("attributedTo") != by.URI {
-		return nil, errs.Forbidden()
 	}
 	return s.Collections.Receive(ctx, by, in)
 }
@@ -87,14 +92,7 @@ func (s *Server) enterCollection(ctx context.Context, o *ap.Object) (*collection
 	if err != nil {
 		return nil, err
 	}
-	in, err := s.incomingCollection(o, by)
-	if err != nil {
-		return nil, err
-	}
-	if in.URI != o.ID {
-		return nil, errs.Forbidden()
-	}
-	return s.Collections.Receive(ctx, by, in)
+	return s.receiveCollection(ctx, by, o)
 }
 
 // askedToFeature is the place in a collection of ours about which the sender was asked and now answers; nil for the answer to something else.
@@ -213,11 +211,7 @@ func (s *Server) takeCollection(ctx context.Context, by *accounts.Account, o *ap
 		_, err = s.fetchCollection(ctx, by, id)
 		return err
 	}
-	in, err := s.incomingCollection(o, by)
-	if err != nil {
-		return err
-	}
-	_, err = s.Collections.Receive(ctx, by, in)
+	_, err = s.receiveCollection(ctx, by, o)
 	return err
 }
 

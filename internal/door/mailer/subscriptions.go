@@ -81,12 +81,7 @@ func words(st *statuses.Status) string {
 	return "[a picture]"
 }
 
-func nameOf(a *accounts.Account) string {
-	if name := oneLine(a.DisplayName); name != "" {
-		return name
-	}
-	return "@" + a.Username
-}
+func nameOf(a *accounts.Account) string { return oneLine(a.Name()) }
 
 // toSubscriber writes to somebody who may have no account here. Programs for mail can end the subscription by themselves (RFC 8058).
 func (m *Mailer) toSubscriber(ctx context.Context, v *subscriptions.Subscription, subject string, paragraphs []string) error {
