@@ -16,13 +16,19 @@ import (
 // maxMailed is how many posts one mail has, the newest.
 const maxMailed = 10
 
-// AskSubscriber asks the owner of an address whether it was they who want somebody's posts.
-func (m *Mailer) AskSubscriber(ctx context.Context, e subscriptions.Asked) error {
-	v, err := m.Subscriptions.ByID(ctx, m.DB, e.SubscriptionID)
+// subscriber finds a subscription and whose posts it is about.
+func (m *Mailer) subscriber(ctx context.Context, id subscriptions.ID) (*subscriptions.Subscription, *accounts.Account, error) {
+	v, err := m.Subscriptions.ByID(ctx, m.DB, id)
 	if err != nil {
-		return ignoreGone(err)
+		return nil, nil, err
 	}
 	a, err := m.Accounts.ByID(ctx, m.DB, v.AccountID)
+	return v, a, err
+}
+
+// AskSubscriber asks the owner of an address whether it was they who want somebody's posts.
+func (m *Mailer) AskSubscriber(ctx context.Context, e subscriptions.Asked) error {
+	v, a, err := m.subscriber(ctx, e.SubscriptionID)
 	if err != nil {
 		return ignoreGone(err)
 	}
@@ -40,11 +46,7 @@ func (m *Mailer) AskSubscriber(ctx context.Context, e subscriptions.Asked) error
 
 // Written sends new posts to a subscriber. Those that are gone by then are left out, and with all gone there is no mail.
 func (m *Mailer) Written(ctx context.Context, e subscriptions.Written) error {
-	v, err := m.Subscriptions.ByID(ctx, m.DB, e.SubscriptionID)
-	if err != nil {
-		return ignoreGone(err)
-	}
-	a, err := m.Accounts.ByID(ctx, m.DB, v.AccountID)
+	v, a, err := m.subscriber(ctx, e.SubscriptionID)
 	if err != nil {
 		return ignoreGone(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/subscriptions"
 	"github.com/gomph/gomph/internal/door/site/view"
 	"github.com/gomph/gomph/internal/kit/errs"
 )
@@ -85,6 +86,11 @@ func (s *Server) confirmSubscription(ctx context.Context, v *visit) error {
 		return err
 	}
 	sub, err := s.Subscriptions.Confirm(ctx, v.r.URL.Query().Get("confirmation_token"))
+	return s.behindLink(ctx, v, sub, err, view.Subscribe{State: view.SubscribeConfirmed})
+}
+
+// behindLink shows what the link of a mail leads to, if it leads to a subscription.
+func (s *Server) behindLink(ctx context.Context, v *visit, sub *subscriptions.Subscription, err error, p view.Subscribe) error {
 	if errs.IsNotFound(err) {
 		return s.subscribePage(ctx, v, http.StatusOK, nil, view.Subscribe{State: view.SubscribeFailed})
 	}
@@ -95,25 +101,15 @@ func (s *Server) confirmSubscription(ctx context.Context, v *visit) error {
 	if err != nil {
 		return err
 	}
-	return s.subscribePage(ctx, v, http.StatusOK, a, view.Subscribe{State: view.SubscribeConfirmed})
+	p.Email = sub.Email
+	return s.subscribePage(ctx, v, http.StatusOK, a, p)
 }
 
 // showUnsubscribe asks: programs that look into mails follow links.
 func (s *Server) showUnsubscribe(ctx context.Context, v *visit) error {
 	token := v.r.URL.Query().Get("token")
 	sub, err := s.Subscriptions.ByToken(ctx, s.DB, token)
-	if errs.IsNotFound(err) {
-		return s.subscribePage(ctx, v, http.StatusOK, nil, view.Subscribe{State: view.SubscribeFailed})
-	}
-	if err != nil {
-		return err
-	}
-	a, err := s.Accounts.ByID(ctx, s.DB, sub.AccountID)
-	if err != nil {
-		return err
-	}
-	return s.subscribePage(ctx, v, http.StatusOK, a, view.Subscribe{State: view.SubscribeEnd, Email: sub.Email,
-		EndURL: view.PathUnsubscribe + "?" + url.Values{"token": {token}}.Encode()})
+	return s.behindLink(ctx, v, sub, err, view.Subscribe{State: view.SubscribeEnd, EndURL: view.PathUnsubscribe + "?" + url.Values{"token": {token}}.Encode()})
 }
 
 // unsubscribe ends a subscription. Programs for mail send it, too (RFC 8058), so that it asks for no form of ours: whoever has the token may.

@@ -14,32 +14,13 @@ import (
 	"github.com/gomph/gomph/internal/testkit/dbtest"
 )
 
-// told hands what happened since to notifications.
-func (d *door) told() {
-	d.t.Helper()
-	for _, e := range d.Events() {
-		var err error
-		switch e := e.(type) {
-		case statuses.Posted:
-			err = d.notices.Posted(d.Ctx(), e)
-		case statuses.Favourited:
-			err = d.notices.Favourited(d.Ctx(), e)
-		case relations.Followed:
-			err = d.notices.Followed(d.Ctx(), e)
-		}
-		if err != nil {
-			d.t.Fatal(err)
-		}
-	}
-}
-
 // dms sends a private mention.
 func (d *door) dms(by *accounts.Account, to *who, text string, answers *statuses.Status) *statuses.Status {
 	d.t.Helper()
 	st := d.Receive(by, "<p>"+text+"</p>", func(in *statuses.Incoming) {
 		in.Mentions, in.Visibility, in.InReplyTo = []statuses.Mention{{AccountID: to.ID}}, statuses.Direct, answers
 	})
-	d.told()
+	d.happened()
 	return st
 }
 
@@ -58,13 +39,13 @@ func TestGroupedNotifications(t *testing.T) {
 			if _, err := d.Statuses.Favourite(d.Ctx(), by, st.ID, ""); err != nil {
 				t.Fatal(err)
 			}
-			d.told()
+			d.happened()
 		}
 		for _, f := range fans {
 			like(f, first)
 		}
 		d.Receive(fans[0], "<p>@ann hi</p>", func(in *statuses.Incoming) { in.Mentions = []statuses.Mention{{AccountID: ann.ID}} })
-		d.told()
+		d.happened()
 		like(fans[0], second)
 		like(fans[1], second)
 
@@ -169,7 +150,7 @@ func TestNotificationRequests(t *testing.T) {
 		// A stranger who answers what ann wrote to them is no stranger.
 		other := d.Remote("other", "far.example")
 		wrote := d.Post(ann.Account, "@other@far.example hi", func(x *statuses.Draft) { x.Visibility = statuses.Direct })
-		d.told()
+		d.happened()
 		answer := d.dms(other, ann, "hi ann", wrote)
 		d.dms(other, ann, "and more", answer)
 		is("answers", "other other stranger stranger friend")
@@ -208,7 +189,7 @@ func TestNotificationPolicies(t *testing.T) {
 			t.Helper()
 			n++
 			st := d.Receive(by, fmt.Sprintf("<p>@ann %d</p>", n), func(in *statuses.Incoming) { in.Mentions = []statuses.Mention{{AccountID: ann.ID}} })
-			d.told()
+			d.happened()
 			for _, one := range d.get("/api/v1/notifications?include_filtered=true&limit=80", ann).list() {
 				if about, ok := one["status"].(map[string]any); ok && about["id"] == idsOf(st.ID) {
 					if one["filtered"] == true {
