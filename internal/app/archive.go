@@ -31,7 +31,7 @@ func (a *App) writeBackup(ctx context.Context, e archive.BackupWanted) error {
 	go func() {
 		to.CloseWithError(a.Federation.WriteArchive(ctx, account, to, func(ctx context.Context, name string) (io.ReadCloser, error) { return a.files.Open(ctx, name) }, a.Archive.URIs))
 	}()
-	err = a.files.Put(ctx, b.File, counted)
+	err = a.files.Put(ctx, b.File, counted, -1)
 	_ = from.Close() // lets the writer end where the store failed
 	if err != nil {
 		return err

@@ -213,7 +213,7 @@ func TestArchivesAreOnesOwn(t *testing.T) {
 	w.ok(err)
 	path := fmt.Sprintf("/settings/backups/%d.zip", got.ID)
 	b.get(path, 404)
-	w.ok(w.files.Put(w.Ctx(), got.File, strings.NewReader("PK zip")))
+	w.ok(w.files.Put(w.Ctx(), got.File, strings.NewReader("PK zip"), -1))
 	w.ok(w.archive.BackupDone(w.Ctx(), got, 6))
 	w.ok(w.archive.BackupDone(w.Ctx(), got, 6))
 	if n := w.emitted("archive.backup_ready"); n != 1 {

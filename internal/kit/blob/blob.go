@@ -8,7 +8,10 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"fmt"
 	"io"
+	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,14 +28,50 @@ type File struct {
 	ModTime time.Time
 }
 
-// Store keeps files. Implementations: Disk.
+// Info is what is known of a file that is there.
+type Info struct {
+	Name    string
+	Size    int64
+	ModTime time.Time
+}
+
+// Store keeps files. Every implementation passes blobtest.Run.
 type Store interface {
-	// Put keeps a file whole or not at all; an older one of the name is replaced.
-	Put(ctx context.Context, name string, body io.Reader) error
-	// Open finds a file; one that is not there, and a name that no file can have, is errs.NotFound.
+	// Put keeps a file whole or not at all; an older one of the name is replaced. Size is how many bytes come, -1 when that is not known;
+	// a body of another length is an error, and nothing is kept.
+	Put(ctx context.Context, name string, body io.Reader, size int64) error
+	// Open finds a file; one that is not there, and a name that no file can have, is errs.NotFound. It may be read from any place.
 	Open(ctx context.Context, name string) (*File, error)
+	// Stat tells of a file without reading it; errs.NotFound as with Open.
+	Stat(ctx context.Context, name string) (Info, error)
 	// Delete removes files; those that are not there are fine.
 	Delete(ctx context.Context, names ...string) error
+	// Walk tells of every file whose name begins with prefix and comes after another one, in the order of the names' bytes; it stops at the
+	// first error. It holds no more than a page of names at a time, so that millions may be walked.
+	Walk(ctx context.Context, prefix, after string, each func(Info) error) error
+}
+
+// types are the only types that files are kept and served as, by the end of their names (MED-05).
+var types = map[string]string{
+	".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif", ".webp": "image/webp", ".avif": "image/avif", ".heic": "image/heic",
+	".mp4": "video/mp4", ".m4v": "video/mp4", ".webm": "video/webm", ".mov": "video/quicktime", ".mp3": "audio/mpeg", ".ogg": "audio/ogg", ".oga": "audio/ogg",
+	".wav": "audio/wav", ".flac": "audio/flac", ".opus": "audio/ogg", ".aac": "audio/aac", ".m4a": "audio/mp4", ".zip": "application/zip",
+}
+
+// TypeOf is the type that a file has by its name; bytes without meaning where that says nothing.
+func TypeOf(name string) string {
+	if kind, ok := types[path.Ext(name)]; ok {
+		return kind
+	}
+	return "application/octet-stream"
+}
+
+// private are the folders of files that nobody gets by their address: archives, and uploads as they came.
+var private = []string{"archives/", "backups/", "incoming/"}
+
+// Private reports whether a file is one that nobody gets by its address.
+func Private(name string) bool {
+	return slices.ContainsFunc(private, func(folder string) bool { return strings.HasPrefix(name, folder) })
 }
 
 // ValidName reports whether a file can have a name.
@@ -54,12 +93,29 @@ func ValidName(name string) bool {
 	return true
 }
 
+// Path makes a name that nobody can guess for a rendition of what an id stands for, in folders of a thousand entries as Mastodon lays them
+// out: media_attachments/files/109/876/543/210/987/654/original/….png. Each rendition's name is one of its own (F6, MED-10).
+func Path(folder string, id int64, rendition, ext string) string {
+	digits := fmt.Sprintf("%09d", max(id, 0))
+	digits = strings.Repeat("0", (3-len(digits)%3)%3) + digits
+	var b strings.Builder
+	b.WriteString(folder)
+	for at := 0; at < len(digits); at += 3 {
+		b.WriteString("/" + digits[at:at+3])
+	}
+	return b.String() + "/" + rendition + "/" + secret() + ext
+}
+
+func secret() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}
+
 // Name makes a name in a folder that nobody can guess: 128 bits of chance (MED-10), in folders of at most 256 entries at the
 // first level. ext begins with a dot.
 func Name(folder, ext string) string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	s := hex.EncodeToString(b[:])
+	s := secret()
 	return folder + "/" + s[:2] + "/" + s[2:] + ext
 }
 

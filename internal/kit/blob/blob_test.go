@@ -20,6 +20,19 @@ func TestDisk(t *testing.T) {
 	})
 }
 
+func TestMemory(t *testing.T) {
+	t.Parallel()
+	blobtest.Run(t, func(*testing.T) blob.Store { return blob.NewMemory() })
+}
+
+func TestPath(t *testing.T) {
+	t.Parallel()
+	first, second := blob.Path("media_attachments/files", 109876543210987654, "original", ".png"), blob.Path("custom_emojis/images", 12, "static", ".png")
+	if !strings.HasPrefix(first, "media_attachments/files/109/876/543/210/987/654/original/") || !strings.HasPrefix(second, "custom_emojis/images/000/000/012/static/") || !blob.ValidName(first) {
+		t.Errorf("%s, %s", first, second)
+	}
+}
+
 func TestName(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}

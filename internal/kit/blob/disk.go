@@ -9,6 +9,8 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
+	"strings"
 )
 
 // Disk keeps files in a folder.
@@ -30,7 +32,7 @@ func OpenDisk(dir string) (*Disk, error) {
 func (d *Disk) Close() error { return d.root.Close() }
 
 // Put keeps a file: it is written aside and then moved into place.
-func (d *Disk) Put(ctx context.Context, name string, body io.Reader) error {
+func (d *Disk) Put(ctx context.Context, name string, body io.Reader, size int64) error {
 	if !ValidName(name) {
 		return fmt.Errorf("storing a file: %q is no name", name)
 	}
@@ -41,7 +43,7 @@ func (d *Disk) Put(ctx context.Context, name string, body io.Reader) error {
 	if err := d.root.MkdirAll(filepath.Dir(aside), 0o755); err != nil {
 		return fmt.Errorf("storing %s: %w", name, err)
 	}
-	if err := d.write(ctx, aside, body); err != nil {
+	if err := d.write(ctx, aside, body, size); err != nil {
 		_ = d.root.Remove(aside)
 		return fmt.Errorf("storing %s: %w", name, err)
 	}
@@ -52,12 +54,16 @@ func (d *Disk) Put(ctx context.Context, name string, body io.Reader) error {
 	return nil
 }
 
-func (d *Disk) write(ctx context.Context, at string, body io.Reader) error {
+func (d *Disk) write(ctx context.Context, at string, body io.Reader, size int64) error {
 	f, err := d.root.OpenFile(at, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return err
 	}
-	if _, err := io.Copy(f, reader{ctx, body}); err != nil {
+	n, err := io.Copy(f, reader{ctx, body})
+	if err == nil && size >= 0 && n != size {
+		err = fmt.Errorf("%d bytes came instead of %d: %w", n, size, io.ErrUnexpectedEOF)
+	}
+	if err != nil {
 		_ = f.Close()
 		return err
 	}
@@ -112,6 +118,83 @@ func (d *Disk) Delete(_ context.Context, names ...string) error {
 		}
 		if err := d.root.Remove(filepath.FromSlash(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("deleting %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// Stat tells of a file.
+func (d *Disk) Stat(_ context.Context, name string) (Info, error) {
+	if !ValidName(name) {
+		return Info{}, notFound()
+	}
+	info, err := d.root.Stat(filepath.FromSlash(name))
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
+		return Info{}, notFound()
+	}
+	if err != nil {
+		return Info{}, fmt.Errorf("looking at %s: %w", name, err)
+	}
+	return Info{name, info.Size(), info.ModTime()}, nil
+}
+
+// Walk tells of files. Hidden ones, and those whose names we never make, are left out.
+func (d *Disk) Walk(ctx context.Context, prefix, after string, each func(Info) error) error {
+	folder := "."
+	if i := strings.LastIndexByte(prefix, '/'); i > 0 {
+		folder = prefix[:i]
+	}
+	if folder != "." && !ValidName(folder) {
+		return nil
+	}
+	return d.walk(ctx, folder, prefix, after, each)
+}
+
+func (d *Disk) walk(ctx context.Context, folder, prefix, after string, each func(Info) error) error {
+	entries, err := fs.ReadDir(d.root.FS(), folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("listing %s: %w", folder, err)
+	}
+	// In the order of whole names a folder stands where its "/" does, so that a-b comes before a/c.
+	key := func(e fs.DirEntry) string {
+		if e.IsDir() {
+			return e.Name() + "/"
+		}
+		return e.Name()
+	}
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(key(a), key(b)) })
+	for _, e := range entries {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		name := path.Join(folder, e.Name())
+		if !ValidName(name) {
+			continue
+		}
+		if e.IsDir() {
+			inside := name + "/"
+			if (strings.HasPrefix(inside, prefix) || strings.HasPrefix(prefix, inside)) && (inside > after || strings.HasPrefix(after, inside)) {
+				if err := d.walk(ctx, name, prefix, after, each); err != nil {
+					return err
+				}
+			}
+			continue
+		}
+		if name <= after || !strings.HasPrefix(name, prefix) {
+			continue
+		}
+		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("looking at %s: %w", name, err)
+		}
+		if err := each(Info{name, info.Size(), info.ModTime()}); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -128,10 +128,10 @@ func (a *API) storeMedia(ctx context.Context, body []byte) (media.Attachment, er
 	at.ContentType, at.FileSize = original.Type, int64(len(original.Bytes))
 	at.File, at.Thumbnail = blob.Name("media", original.Ext), blob.Name("media", small.Ext)
 	at.Meta.Original, at.Meta.Small = &media.Size{Width: original.Width, Height: original.Height}, &media.Size{Width: small.Width, Height: small.Height}
-	if err := a.Files.Put(ctx, at.File, bytes.NewReader(original.Bytes)); err != nil {
+	if err := a.Files.Put(ctx, at.File, bytes.NewReader(original.Bytes), int64(len(original.Bytes))); err != nil {
 		return at, err
 	}
-	return at, a.Files.Put(ctx, at.Thumbnail, bytes.NewReader(small.Bytes))
+	return at, a.Files.Put(ctx, at.Thumbnail, bytes.NewReader(small.Bytes), int64(len(small.Bytes)))
 }
 
 // waiting is one of the person's own files that belongs to no post yet.
@@ -189,5 +189,5 @@ func (a *API) storeImage(ctx context.Context, f *multipart.FileHeader, folder st
 		return "", errPicture(err)
 	}
 	name := blob.Name(folder, done.Ext)
-	return name, a.Files.Put(ctx, name, bytes.NewReader(done.Bytes))
+	return name, a.Files.Put(ctx, name, bytes.NewReader(done.Bytes), int64(len(done.Bytes)))
 }
