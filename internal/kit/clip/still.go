@@ -1,0 +1,238 @@
+package clip
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"image/png"
+	"io"
+	"os"
+	"path/filepath"
+	"unicode/utf16"
+)
+
+// Still decodes an AVIF or HEIC into a PNG in folder, turned upright and without metadata, for the picture package to work on. How many
+// pixels there are is known before any is decoded. Colours of Display P3, which phones write, are brought to sRGB where ffmpeg can.
+func (t *Tools) Still(ctx context.Context, in, folder string, kind Kind) (Result, error) {
+	if kind != AVIF && kind != HEIC || !t.Can(kind) {
+		return Result{}, ErrUnavailable
+	}
+	in, err := regular(in, MaxSize)
+	if err != nil {
+		return Result{}, err
+	}
+	found, err := readStill(in)
+	if err != nil {
+		return Result{}, err
+	}
+	made := Result{Path: filepath.Join(folder, "still.png"), Type: "image/png", Ext: ".png"}
+	how := map[Kind][2]ability{AVIF: {canAVIF, heifAVIF}, HEIC: {canHEIC, heifHEIC}}[kind]
+	with := how[0]
+	if t.can[how[1]] {
+		with = how[1]
+	}
+	if err := t.decodeStill(ctx, in, made.Path, with); err != nil {
+		return Result{}, err
+	}
+	if found.wide && t.can[canColours] {
+		if err := t.narrow(ctx, made.Path); err != nil {
+			return Result{}, err
+		}
+	}
+	return pictureMade(made)
+}
+
+// decodeStill draws a picture as a PNG, with the program that an ability stands for.
+func (t *Tools) decodeStill(ctx context.Context, in, out string, how ability) error {
+	if how == canAVIF || how == canHEIC {
+		if t.ffmpeg == "" {
+			return ErrUnavailable
+		}
+		return t.write(ctx, lookCPU, in, AVIF, MaxStillPixels, out, []string{"-frames:v", "1", "-c:v", "png", "-f", "image2", "-update", "1"})
+	}
+	if t.heif == "" {
+		return ErrUnavailable
+	}
+	// A file with several pictures becomes several files; they come into a folder of their own, and the first is kept.
+	folder, err := os.MkdirTemp(filepath.Dir(out), "heif-")
+	if err != nil {
+		return fmt.Errorf("making a folder: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(folder) }()
+	if _, err := t.run(ctx, lookCPU, t.heif, "--quiet", in, filepath.Join(folder, "p.png")); err != nil {
+		return err
+	}
+	for _, name := range []string{"p.png", "p-1.png"} {
+		if err := os.Rename(filepath.Join(folder, name), out); err == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: no picture came out", ErrFormat)
+}
+
+// narrow brings the colours of a PNG from Display P3 to sRGB.
+func (t *Tools) narrow(ctx context.Context, path string) error {
+	out := path + ".srgb.png"
+	const filter = "format=gbrap,zscale=primariesin=smpte432:transferin=iec61966-2-1:matrixin=gbr:rangein=full:primaries=bt709:transfer=iec61966-2-1:matrix=gbr:range=full,format=rgba"
+	err := t.write(ctx, lookCPU, path, "png_pipe", MaxStillPixels, out, []string{"-vf", filter, "-frames:v", "1", "-c:v", "png", "-f", "image2", "-update", "1"})
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(out, path); err != nil {
+		return fmt.Errorf("replacing a picture: %w", err)
+	}
+	return nil
+}
+
+// pictureMade reads the size of a PNG that was made. One that is not there is ErrFormat: nothing could be decoded.
+func pictureMade(made Result) (Result, error) {
+	width, height, err := pngSize(made.Path)
+	switch {
+	case err != nil:
+		return Result{}, fmt.Errorf("%w: %w", ErrFormat, err)
+	case !sane(width, height):
+		_ = os.Remove(made.Path)
+		return Result{}, ErrTooManyPixels
+	}
+	made.Info = Info{Format: "png", Width: width, Height: height}
+	return made, nil
+}
+
+func pngSize(path string) (width, height int, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, 0, fmt.Errorf("opening a picture: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	c, err := png.DecodeConfig(f)
+	if err != nil {
+		return 0, 0, fmt.Errorf("reading a picture: %w", err)
+	}
+	return c.Width, c.Height, nil
+}
+
+func sane(width, height int) bool {
+	return width > 0 && height > 0 && width <= maxSide && height <= maxSide && width*height <= MaxStillPixels
+}
+
+// still is what the boxes of an AVIF or HEIC say: how large the largest picture in it is, before it is turned, and whether its colours are
+// those of Display P3.
+type still struct {
+	width, height int
+	wide          bool
+}
+
+// metaLimit is how many bytes the box that describes the pictures may have; with a thousand tiles it has 50 kB, and a colour profile more.
+const metaLimit = 4 << 20
+
+// readStill looks at a picture's boxes (ISO 23008-12). One that says of no picture how large it is is ErrFormat; too many pixels are
+// ErrTooManyPixels.
+func readStill(path string) (still, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return still{}, fmt.Errorf("opening a picture: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	meta, err := findMeta(f)
+	if err != nil {
+		return still{}, err
+	}
+	return describe(meta)
+}
+
+// findMeta reads the body of the box "meta", wherever it is among the outermost ones.
+func findMeta(r io.ReaderAt) ([]byte, error) {
+	const most = 1000 // boxes; files have three or four
+	at := int64(0)
+	for range most {
+		var h [16]byte
+		if n, _ := r.ReadAt(h[:], at); n < 8 {
+			break
+		}
+		size, header := int64(binary.BigEndian.Uint32(h[:])), int64(8)
+		if size == 1 {
+			size, header = int64(binary.BigEndian.Uint64(h[8:])), 16
+		}
+		if string(h[4:8]) == "meta" && size-header <= metaLimit && size > header+4 {
+			body := make([]byte, size-header)
+			if _, err := r.ReadAt(body, at+header); err != nil {
+				return nil, fmt.Errorf("%w: the file ends early", ErrFormat)
+			}
+			return body[4:], nil // version and flags
+		}
+		if size < header || at > 1<<40 {
+			break
+		}
+		at += size
+	}
+	return nil, fmt.Errorf("%w: nothing is said of the pictures", ErrFormat)
+}
+
+// describe reads the properties of pictures: meta, iprp, ipco.
+func describe(meta []byte) (still, error) {
+	var found still
+	for property := range boxes(inside(inside(meta, "iprp"), "ipco")) {
+		body := property.body
+		switch {
+		case property.name == "ispe" && len(body) >= 12:
+			width, height := int64(binary.BigEndian.Uint32(body[4:])), int64(binary.BigEndian.Uint32(body[8:]))
+			if width > maxSide || height > maxSide || width*height > MaxStillPixels {
+				return still{}, ErrTooManyPixels
+			}
+			if int(width*height) > found.width*found.height {
+				found.width, found.height = int(width), int(height)
+			}
+		case property.name == "colr":
+			found.wide = found.wide || isP3(body)
+		}
+	}
+	if !sane(found.width, found.height) {
+		return still{}, fmt.Errorf("%w: no picture has a size", ErrFormat)
+	}
+	return found, nil
+}
+
+// isP3 knows Display P3 by its number (ISO 23091-2) or by the name of a profile.
+func isP3(colr []byte) bool {
+	const number, name = 12, "Display P3"
+	switch {
+	case has(colr, 0, "nclx") && len(colr) >= 6:
+		return binary.BigEndian.Uint16(colr[4:]) == number
+	case has(colr, 0, "prof"):
+		var wide []byte
+		for _, c := range utf16.Encode([]rune(name)) {
+			wide = binary.BigEndian.AppendUint16(wide, c)
+		}
+		return bytes.Contains(colr, []byte(name)) || bytes.Contains(colr, wide)
+	}
+	return false
+}
+
+type box struct {
+	name string
+	body []byte
+}
+
+// boxes goes through the boxes in b; it stops where one does not fit.
+func boxes(b []byte) func(yield func(box) bool) {
+	return func(yield func(box) bool) {
+		for len(b) >= 8 {
+			size := int64(binary.BigEndian.Uint32(b))
+			if size < 8 || size > int64(len(b)) || !yield(box{string(b[4:8]), b[8:size]}) {
+				return
+			}
+			b = b[size:]
+		}
+	}
+}
+
+// inside is the body of the first box of a name.
+func inside(b []byte, name string) []byte {
+	for one := range boxes(b) {
+		if one.name == name {
+			return one.body
+		}
+	}
+	return nil
+}
