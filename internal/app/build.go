@@ -146,14 +146,15 @@ func (a *App) buildDomains() {
 		AutoConfirm: a.Config.SMTPServer == "", KeepOpen: a.Config.KeepOpen == "true",
 	})
 	a.Relations = relations.New(relations.Deps{DB: a.DB, Jobs: a.Jobs, IDs: a.IDs, Clock: a.Clock, Accounts: a.Accounts, Changed: a.relationsChanged})
-	a.Media = media.New(a.DB, a.IDs, a.Clock)
+	a.Media = media.New(media.Deps{DB: a.DB, IDs: a.IDs, Clock: a.Clock, Jobs: a.Jobs, Files: a.files, Addresses: a.addresses(), Instances: a.Instances, Settings: a.Settings, Site: a.Site,
+		Fetch: a.fetch, Clips: a.clips, Log: a.Log})
 }
 
 func (a *App) buildPosts(resolver statuses.Resolver) {
 	a.Statuses = statuses.New(statuses.Deps{
 		DB: a.DB, Jobs: a.Jobs, IDs: a.IDs, Clock: a.Clock, Site: a.Site, Accounts: a.Accounts, Relations: a.Relations, Media: a.Media, Resolver: resolver,
 	})
-	a.Links = links.New(links.Deps{DB: a.DB, IDs: a.IDs, Clock: a.Clock, Site: a.Site, Instances: a.Instances, Accounts: a.Accounts, Statuses: a.Statuses, Fetch: a.fetch, Resolver: resolver, Metrics: a.Metrics})
+	a.Links = links.New(links.Deps{DB: a.DB, IDs: a.IDs, Clock: a.Clock, Site: a.Site, Instances: a.Instances, Accounts: a.Accounts, Statuses: a.Statuses, Media: a.Media, Fetch: a.fetch, Resolver: resolver, Metrics: a.Metrics})
 	a.Collections = collections.New(collections.Deps{DB: a.DB, Jobs: a.Jobs, IDs: a.IDs, Clock: a.Clock, Site: a.Site, Accounts: a.Accounts, Relations: a.Relations})
 	a.Annual = annual.New(annual.Deps{DB: a.DB, Jobs: a.Jobs, IDs: a.IDs, Clock: a.Clock, Settings: a.Settings})
 	a.Subscriptions = subscriptions.New(subscriptions.Deps{DB: a.DB, Jobs: a.Jobs, IDs: a.IDs, Clock: a.Clock, Settings: a.Settings, Accounts: a.Accounts, Access: a.Access,

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"net/netip"
-	"path/filepath"
 	"strings"
 
 	"github.com/go-chi/chi/v5"
@@ -12,6 +11,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/media"
 	"github.com/gomph/gomph/internal/domain/statuses"
+	"github.com/gomph/gomph/internal/door/files"
 	"github.com/gomph/gomph/internal/door/mailer"
 	"github.com/gomph/gomph/internal/door/mastodon/api"
 	"github.com/gomph/gomph/internal/door/mastodon/entity"
@@ -21,7 +21,6 @@ import (
 	"github.com/gomph/gomph/internal/door/mastodon/stream"
 	"github.com/gomph/gomph/internal/door/site"
 	"github.com/gomph/gomph/internal/kit/admit"
-	"github.com/gomph/gomph/internal/kit/blob"
 	"github.com/gomph/gomph/internal/kit/config"
 	"github.com/gomph/gomph/internal/kit/errs"
 	"github.com/gomph/gomph/internal/kit/fetch"
@@ -36,6 +35,7 @@ import (
 type doors struct {
 	render *entity.Renderer
 	rest   *rest.API
+	files  *files.Server
 	oauth  *oauth.Server
 	site   *site.Server
 	stream *stream.Server
@@ -46,10 +46,6 @@ type doors struct {
 }
 
 func (a *App) buildDoors() error {
-	files, err := blob.OpenDisk(filepath.Join(a.Config.Data, "system"))
-	if err != nil {
-		return err
-	}
 	addr, err := clientAddr(a.Config)
 	if err != nil {
 		return err
@@ -62,7 +58,6 @@ func (a *App) buildDoors() error {
 	if err != nil {
 		return err
 	}
-	a.files = files
 	d := &a.doors
 	d.gate = a.gate()
 	d.mailer = mailer.New(mailer.Deps{DB: a.DB, Site: a.Site, Settings: a.Settings, Accounts: a.Accounts, Access: a.Access, Statuses: a.Statuses,
@@ -73,12 +68,13 @@ func (a *App) buildDoors() error {
 	})
 	d.rest = rest.New(rest.Deps{
 		DB: a.DB, Clock: a.Clock, Site: a.Site, Settings: a.Settings, Access: a.Access, Accounts: a.Accounts, Relations: a.Relations, Instances: a.Instances,
-		Statuses: a.Statuses, Collections: a.Collections, Media: a.Media, Links: a.Links, Filters: a.Filters, Moderation: a.Moderation, Notifications: a.Notifications, Feeds: a.Feeds, Trends: a.Trends, Render: d.render, Files: files,
+		Statuses: a.Statuses, Collections: a.Collections, Media: a.Media, Links: a.Links, Filters: a.Filters, Moderation: a.Moderation, Notifications: a.Notifications, Feeds: a.Feeds, Trends: a.Trends, Render: d.render, Files: a.files,
 		Finder: finder{a}, VAPIDKey: key.Public, Translator: a.translator(), Cache: a.Cache, Version: config.Version,
 		Search: a.Search, Announcements: a.Announcements, Annual: a.Annual, Subscriptions: a.Subscriptions,
 	})
+	d.files = files.New(files.Deps{DB: a.DB, Settings: a.Settings, Media: a.Media, Files: a.files, Log: a.Log, Host: a.mediaHost(), Folder: a.mediaFolder()})
 	d.push = push.New(push.Deps{DB: a.DB, Clock: a.Clock, Site: a.Site, Accounts: a.Accounts, Access: a.Access, Statuses: a.Statuses, Notifications: a.Notifications,
-		Fetch: a.fetch, Key: key, Asset: d.render.Asset})
+		Fetch: a.fetch, Key: key, Addresses: a.Media.Addresses})
 	d.api = api.Deps{Auth: a.Access, Log: a.Log, ClientAddr: addr, Metrics: a.Metrics, Closed: a.Config.ClosedAPI == "true", Limited: a.Config.Limited()}
 	if a.Config.RateLimits != "off" {
 		failures := a.Metrics.Counter("limit_store_failures_total", "How often the shared counters of rate limits did not answer.")
@@ -86,7 +82,7 @@ func (a *App) buildDoors() error {
 	}
 	d.site, err = site.New(site.Deps{
 		DB: a.DB, Clock: a.Clock, Site: a.Site, Settings: a.Settings, Instances: a.Instances, Accounts: a.Accounts, Access: a.Access, Relations: a.Relations,
-		Statuses: a.Statuses, Collections: a.Collections, Archive: a.Archive, Files: files, Links: a.Links, Resolver: a.Federation, Finder: a.Federation, Log: a.Log, Limiter: d.api.Limiter, ClientAddr: addr, Asset: d.render.Asset,
+		Statuses: a.Statuses, Collections: a.Collections, Archive: a.Archive, Files: a.files, Links: a.Links, Resolver: a.Federation, Finder: a.Federation, Log: a.Log, Limiter: d.api.Limiter, ClientAddr: addr, Addresses: a.Media.Addresses,
 		Subscriptions: a.Subscriptions, Annual: a.Annual, Dist: web.Dist(), Version: config.Version,
 	})
 	if err != nil {
@@ -96,7 +92,7 @@ func (a *App) buildDoors() error {
 		DB: a.DB, Clock: a.Clock, Bus: a.Bus, Auth: a.Access, Relations: a.Relations, Filters: a.Filters, Log: a.Log, Metrics: a.Metrics,
 		Renderer: &stream.Entities{DB: a.DB, Render: d.render, Statuses: a.Statuses, Notifications: a.Notifications, Feeds: a.Feeds, Announcements: a.Announcements},
 	})
-	d.oauth = oauth.New(oauth.Deps{Pages: d.site, DB: a.DB, Clock: a.Clock, Site: a.Site, Access: a.Access, Log: a.Log, ClientAddr: addr, VAPIDKey: key.Public, Asset: d.render.Asset})
+	d.oauth = oauth.New(oauth.Deps{Pages: d.site, DB: a.DB, Clock: a.Clock, Site: a.Site, Access: a.Access, Log: a.Log, ClientAddr: addr, VAPIDKey: key.Public, Addresses: a.Media.Addresses})
 	return nil
 }
 
@@ -144,6 +140,9 @@ func (a *App) serveHTTP(ctx context.Context, p Plan) error {
 func (a *App) router(p Plan) chi.Router {
 	r := chi.NewRouter()
 	r.Use(a.doors.gate.Wrap)
+	if p.has("web") {
+		r.Use(a.doors.files.Apart)
+	}
 	r.Use(middleware.StripSlashes) // apps end paths with a slash, which Mastodon takes
 	r.Use(middleware.GetHead)      // whatever can be read can be asked about
 	if p.has("web") {
@@ -157,7 +156,7 @@ func (a *App) router(p Plan) chi.Router {
 	}
 	if p.has("web") {
 		a.Federation.Mount(r)
-		a.doors.rest.MountFiles(r)
+		a.doors.files.Mount(r)
 		a.doors.rest.MountWeb(r, a.doors.site, a.Log)
 		api.Mount(r, a.routes(), a.doors.api)
 		a.doors.oauth.Mount(r)
@@ -167,14 +166,14 @@ func (a *App) router(p Plan) chi.Router {
 }
 
 // fileURL is the address of a stored file.
-func (a *App) fileURL(name string) string { return a.doors.render.Asset(name) }
+func (a *App) fileURL(name string) string { return a.Media.Addresses.File(name) }
 
-// mediaURL is the address of an attachment's file.
+// mediaURL is the address of an attachment's file, where others fetch it.
 func (a *App) mediaURL(m media.Attachment) string {
 	if m.File == "" {
 		return m.RemoteURL
 	}
-	return a.doors.render.Asset(m.File)
+	return a.Media.Addresses.File(m.File)
 }
 
 // mailDomain is the local domain as mail addresses have it, or a stand-in where that is none.

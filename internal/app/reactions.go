@@ -11,6 +11,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/archive"
 	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/feeds"
+	"github.com/gomph/gomph/internal/domain/media"
 	"github.com/gomph/gomph/internal/domain/moderation"
 	"github.com/gomph/gomph/internal/domain/notifications"
 	"github.com/gomph/gomph/internal/domain/relations"
@@ -39,6 +40,8 @@ var (
 	outboxes = jobs.Policy{Queue: jobs.Pull, Attempts: 3, Deadline: 2 * time.Minute, Statements: 1500}
 	// imports take twenty lines at a time, each of which may ask another server.
 	imports = jobs.Policy{Queue: jobs.Pull, Attempts: 10, Deadline: 5 * time.Minute, Statements: 2000}
+	// conversions make films and sounds anew, which takes minutes; the work itself is bounded where it is done.
+	conversions = jobs.Policy{Queue: jobs.Pull, Attempts: media.ProcessAttempts, Deadline: 15 * time.Minute, Statements: 8}
 	// archives read all that somebody wrote.
 	archives = jobs.Policy{Queue: jobs.Pull, Attempts: 4, Deadline: time.Hour, Statements: 100_000}
 	// syncs may end hundreds of follows that another server does not have.
@@ -251,7 +254,10 @@ func (a *App) onCommands() {
 	jobs.On(j, "archive.write", archives, a.writeBackup, jobs.Unique(archive.BackupWanted.Key))
 	jobs.On(j, "mailer.archive_ready", mails, a.doors.mailer.ArchiveReady)
 	jobs.On(j, "archive.forget", recurring, func(ctx context.Context, _ archive.ForgetDue) error { return a.Archive.Forget(ctx, a.files) })
-	jobs.On(j, "media.sweep", recurring, func(ctx context.Context, _ SweepMediaDue) error { return a.Media.Sweep(ctx, a.files) })
+	jobs.On(j, "media.process", conversions, a.Media.Process)
+	jobs.On(j, "media.sweep", recurring, a.Media.Sweep)
+	jobs.On(j, "media.prune", recurring, a.Media.Prune)
+	jobs.On(j, "media.apply_block", wholesale, a.Media.Blocked)
 	jobs.On(j, "access.clean_up", recurring, a.Access.CleanUp)
 	jobs.On(j, "access.limit_unattended", recurring, a.Access.LimitUnattended)
 	jobs.On(j, "jobs.forget", recurring, j.Forget)

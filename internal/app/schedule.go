@@ -8,6 +8,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/announcements"
 	"github.com/gomph/gomph/internal/domain/archive"
 	"github.com/gomph/gomph/internal/domain/links"
+	"github.com/gomph/gomph/internal/domain/media"
 	"github.com/gomph/gomph/internal/domain/search"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/domain/subscriptions"
@@ -34,12 +35,6 @@ type ExpireMutesDue struct{}
 // Kind names the event.
 func (ExpireMutesDue) Kind() string { return "app.expire_mutes_due" }
 
-// SweepMediaDue asks for files to be removed that belong to nothing.
-type SweepMediaDue struct{}
-
-// Kind names the event.
-func (SweepMediaDue) Kind() string { return "app.sweep_media_due" }
-
 // schedule is all that comes again and again.
 var schedule = []jobs.Recurring{
 	{Name: "access.clean_up", Every: 24 * time.Hour, Event: access.CleanUpDue{}},
@@ -50,7 +45,8 @@ var schedule = []jobs.Recurring{
 	{Name: "archive.forget", Every: time.Hour, Event: archive.ForgetDue{}},
 	{Name: "jobs.forget", Every: time.Hour, Event: jobs.ForgetDue{}},
 	{Name: "links.forget", Every: 24 * time.Hour, Event: links.ForgetDue{}},
-	{Name: "media.sweep", Every: time.Hour, Event: SweepMediaDue{}},
+	{Name: "media.sweep", Every: time.Hour, Event: media.SweepDue{}},
+	{Name: "media.prune", Every: time.Hour, Event: media.PruneDue{}},
 	{Name: "relations.expire_mutes", Every: time.Minute, Event: ExpireMutesDue{}},
 	{Name: "search.fill", Every: time.Minute, Event: search.FillDue{}},
 	{Name: "statuses.clean_up_old", Every: time.Minute, Event: statuses.CleanUpOldDue{}},

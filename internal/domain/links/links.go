@@ -2,8 +2,7 @@
 // shows which.
 //
 // There is one preview for each page, shared by all posts that link to it, and looked at anew after two weeks when another post
-// does. That a page has none is remembered too. Pictures are not kept: they are linked where they are, as those of posts of
-// other servers.
+// does. That a page has none is remembered too. Pictures are kept as other files of other servers are.
 package links
 
 import (
@@ -14,6 +13,7 @@ import (
 
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/instances"
+	"github.com/gomph/gomph/internal/domain/media"
 	"github.com/gomph/gomph/internal/domain/settings"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/kit/clock"
@@ -22,7 +22,6 @@ import (
 	"github.com/gomph/gomph/internal/kit/fetch/weburl"
 	"github.com/gomph/gomph/internal/kit/ids"
 	"github.com/gomph/gomph/internal/kit/metric"
-	"github.com/gomph/gomph/internal/kit/picture"
 	"github.com/gomph/gomph/internal/kit/preview"
 )
 
@@ -35,6 +34,7 @@ type Deps struct {
 	Instances *instances.Service
 	Accounts  *accounts.Service
 	Statuses  *statuses.Service
+	Media     *media.Service
 	// Fetch asks for pages; Resolver finds their authors on the network. Both may be nil for a process that only reads.
 	Fetch    *fetch.Client
 	Resolver statuses.Resolver
@@ -44,14 +44,13 @@ type Deps struct {
 // Service finds out and reads previews.
 type Service struct {
 	Deps
-	studio *picture.Studio
 	looked *metric.Counter
 }
 
 // New makes the service.
 func New(d Deps) *Service {
 	looked := d.Metrics.Counter("previews_total", "Pages that were asked for to preview links, by what came of it: found, none, blocked, or the kind of failure.", "outcome")
-	return &Service{d, picture.NewStudio(), looked}
+	return &Service{d, looked}
 }
 
 // Card is the preview of a page.

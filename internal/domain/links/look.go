@@ -10,6 +10,7 @@ import (
 
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/instances"
+	"github.com/gomph/gomph/internal/domain/media"
 	"github.com/gomph/gomph/internal/kit/errs"
 	"github.com/gomph/gomph/internal/kit/fetch"
 	"github.com/gomph/gomph/internal/kit/fetch/weburl"
@@ -18,13 +19,10 @@ import (
 )
 
 const (
-	// maxPage is how much of a page is read, in bytes (Mastodon); what follows is left out. maxOEmbed and maxPicture are what the
-	// other answers may have.
-	maxPage    = 1 << 20
-	maxOEmbed  = 256 << 10
-	maxPicture = 4 << 20
-	// maxPixels is how large a picture may be to be looked at for its colours.
-	maxPixels = 8_000_000
+	// maxPage is how much of a page is read, in bytes (Mastodon); what follows is left out. maxOEmbed is what the other
+	// answer may have.
+	maxPage   = 1 << 20
+	maxOEmbed = 256 << 10
 	// patience is how long a site has for each answer.
 	patience = 10 * time.Second
 	// maxCreator is how long the handle of an author may be.
@@ -145,36 +143,24 @@ func (s *Service) Embed(ctx context.Context, address string) (preview.Embed, err
 	return preview.Embed{}, errs.NotFound()
 }
 
-// measure looks at the picture of a preview, for its size and colours. What is no picture is left out.
+// measure fetches the picture of a preview, for its size and colours and to be shown. What is no picture is left out.
 func (s *Service) measure(ctx context.Context, c *Card) error {
 	if c.Image == "" {
 		return nil
 	}
-	res, err := s.Fetch.Do(ctx, fetch.Request{URL: c.Image, MaxBody: maxPicture, Timeout: patience, Header: http.Header{"Accept": {strings.Join(picture.Formats, ", ")}}})
+	kept, err := s.Media.Keep(ctx, s.Media.Addresses.Ref(media.Cards, c.Image))
 	switch {
-	case errors.Is(err, fetch.ErrTooLarge), fetch.IsTemporary(err):
+	case errors.Is(err, media.ErrNoPicture):
+		c.Image, c.ImageDescription = "", ""
+	case errors.Is(err, fetch.ErrTooLarge), errors.Is(err, picture.ErrTooLarge), fetch.IsTemporary(err):
 		return err // it may well be one
 	case err != nil:
 		c.Image = ""
-		return err
-	}
-	width, height, err := picture.Size(res.Body)
-	if err == nil && width*height <= maxPixels {
-		err = s.studio.Do(ctx, func() error {
-			p, err := picture.Decode(res.Body)
-			if err != nil {
-				return err
-			}
-			width, height = p.Image.Bounds().Dx(), p.Image.Bounds().Dy()
-			c.Blurhash, err = picture.Blurhash(p.Image)
-			return err
-		})
-	}
-	switch {
-	case errors.Is(err, picture.ErrFormat):
-		c.Image, c.ImageDescription = "", ""
-	case err == nil && c.Kind != preview.Video:
-		c.Width, c.Height = width, height
+	default:
+		c.Blurhash = kept.Meta.Blurhash
+		if size := kept.Meta.Original; c.Kind != preview.Video && size != nil {
+			c.Width, c.Height = size.Width, size.Height
+		}
 	}
 	return err
 }

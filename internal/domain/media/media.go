@@ -5,13 +5,21 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/instances"
+	"github.com/gomph/gomph/internal/domain/settings"
+	"github.com/gomph/gomph/internal/kit/blob"
+	"github.com/gomph/gomph/internal/kit/clip"
 	"github.com/gomph/gomph/internal/kit/clock"
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/errs"
+	"github.com/gomph/gomph/internal/kit/fetch"
 	"github.com/gomph/gomph/internal/kit/ids"
+	"github.com/gomph/gomph/internal/kit/jobs"
+	"github.com/gomph/gomph/internal/kit/picture"
 )
 
 // MaxAttachments is how many attachments a post may have (Mastodon).
@@ -26,10 +34,21 @@ const (
 	Unknown = "unknown"
 )
 
-// Size is one rendition's dimensions, in pixels.
+// States of an upload (Mastodon's processing).
+const (
+	Queued     = "queued"
+	InProgress = "in_progress"
+	Complete   = "complete"
+	Failed     = "failed"
+)
+
+// Size is one rendition's dimensions, in pixels; of those that last also how long in seconds, at how many frames and bits a second.
 type Size struct {
-	Width  int
-	Height int
+	Width     int
+	Height    int
+	FrameRate string  `json:",omitempty"` // a fraction, as in 30000/1001
+	Duration  float64 `json:",omitempty"`
+	Bitrate   int     `json:",omitempty"`
 }
 
 // Point is a focal point, each coordinate from -1 to 1.
@@ -43,7 +62,11 @@ type Meta struct {
 	Original *Size
 	Small    *Size
 	Focus    *Point
+	Colors   *Colors `json:",omitempty"`
 }
+
+// Colors are what goes with the cover of a sound, as #rrggbb.
+type Colors struct{ Background, Foreground, Accent string }
 
 // Attachment is a file that belongs to a post, or waits for one.
 type Attachment struct {
@@ -55,18 +78,21 @@ type Attachment struct {
 	RemoteURL, ThumbnailRemoteURL string
 	Description, Blurhash         string
 	Meta                          Meta
-	Processing                    string
-	FileSize                      int64
-	CreatedAt                     time.Time
+	// Processing says whether the file can be seen: Queued, InProgress, Complete or Failed.
+	Processing string
+	// Raw is the stored file of an upload as it came, while it waits.
+	Raw       string
+	FileSize  int64
+	CreatedAt time.Time
 }
 
-const columns = `m.id, m.account_id, m.status_id, m.kind, m.content_type, m.file, m.thumbnail, m.remote_url, m.thumbnail_remote_url, m.description, m.blurhash, m.meta, m.processing, m.file_size, m.created_at`
+const columns = `m.id, m.account_id, m.status_id, m.kind, m.content_type, m.file, m.thumbnail, m.remote_url, m.thumbnail_remote_url, m.description, m.blurhash, m.meta, m.processing, m.raw, m.file_size, m.created_at`
 
 func scan(r db.Row) (Attachment, error) {
 	var a Attachment
 	var meta string
 	var created int64
-	err := r.Scan(&a.ID, &a.AccountID, &a.StatusID, &a.Kind, &a.ContentType, &a.File, &a.Thumbnail, &a.RemoteURL, &a.ThumbnailRemoteURL, &a.Description, &a.Blurhash, &meta, &a.Processing, &a.FileSize, &created)
+	err := r.Scan(&a.ID, &a.AccountID, &a.StatusID, &a.Kind, &a.ContentType, &a.File, &a.Thumbnail, &a.RemoteURL, &a.ThumbnailRemoteURL, &a.Description, &a.Blurhash, &meta, &a.Processing, &a.Raw, &a.FileSize, &created)
 	if err != nil {
 		return a, err
 	}
@@ -74,15 +100,39 @@ func scan(r db.Row) (Attachment, error) {
 	return a, json.Unmarshal([]byte(meta), &a.Meta)
 }
 
-// Service reads and writes attachments and custom emojis.
+// Clips works on moving pictures and sound; nil for a server that has no ffmpeg.
+type Clips = *clip.Tools
+
+// Deps is what the service stands on.
+type Deps struct {
+	DB    *db.DB
+	IDs   *ids.Source
+	Clock clock.Clock
+	Jobs  *jobs.Jobs
+	// Files keeps what people see; those of other servers too, under names that begin with "cache/".
+	Files     blob.Store
+	Addresses *Addresses
+	Instances *instances.Service
+	Settings  *settings.Service
+	Site      settings.Site
+	// Fetch asks other servers for their files; nil for a process that never does.
+	Fetch *fetch.Client
+	Clips Clips
+	Log   *slog.Logger
+}
+
+// Service reads and writes attachments, the pictures of profiles, and custom emojis.
 type Service struct {
-	db    *db.DB
-	ids   *ids.Source
-	clock clock.Clock
+	Deps
+	studio  *picture.Studio
+	flights flights
+	passed  sniffed
 }
 
 // New makes the service.
-func New(d *db.DB, s *ids.Source, c clock.Clock) *Service { return &Service{d, s, c} }
+func New(d Deps) *Service {
+	return &Service{Deps: d, studio: picture.NewStudio(), flights: flights{slots: make(chan struct{}, fetchesAtOnce)}}
+}
 
 // OfStatuses loads the attachments of posts, in their order; one statement.
 func (s *Service) OfStatuses(ctx context.Context, q db.Q, statuses []int64) (map[int64][]Attachment, error) {
@@ -110,7 +160,7 @@ func (s *Service) ByID(ctx context.Context, q db.Q, owner accounts.ID, id int64)
 func (s *Service) Attach(ctx context.Context, tx *db.Tx, owner accounts.ID, status int64, list []int64) error {
 	for i, id := range list {
 		n, err := tx.Exec(ctx, `UPDATE media_attachments SET status_id = $1, position = $2, updated_at = $3
-WHERE id = $4 AND account_id = $5 AND (status_id = 0 AND scheduled_status_id = 0 OR status_id = $1) AND processing = 'complete'`, status, i, db.Ms(s.clock.Now()), id, owner)
+WHERE id = $4 AND account_id = $5 AND (status_id = 0 AND scheduled_status_id = 0 OR status_id = $1) AND processing = 'complete'`, status, i, db.Ms(s.Clock.Now()), id, owner)
 		if err != nil {
 			return fmt.Errorf("attaching media: %w", err)
 		}
@@ -136,13 +186,13 @@ func (s *Service) AddRemote(ctx context.Context, tx *db.Tx, owner accounts.ID, s
 		return fmt.Errorf("replacing attachments: %w", err)
 	}
 	rows := make([][]any, len(list))
-	now := db.Ms(s.clock.Now())
+	now := db.Ms(s.Clock.Now())
 	for i, a := range list {
 		meta, err := json.Marshal(a.Meta)
 		if err != nil {
 			return err
 		}
-		rows[i] = []any{s.ids.Next(), owner, status, i, a.Kind, a.ContentType, a.RemoteURL, a.ThumbnailRemoteURL, a.Description, a.Blurhash, string(meta), now}
+		rows[i] = []any{s.IDs.Next(), owner, status, i, a.Kind, a.ContentType, a.RemoteURL, a.ThumbnailRemoteURL, a.Description, a.Blurhash, string(meta), now}
 	}
 	_, err := tx.ExecMany(ctx, `INSERT INTO media_attachments (id, account_id, status_id, position, kind, content_type, remote_url, thumbnail_remote_url, description, blurhash, meta, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)`, rows)
@@ -150,47 +200,4 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)`, rows)
 		return fmt.Errorf("adding attachments: %w", err)
 	}
 	return nil
-}
-
-// CustomEmoji is a picture that stands for :shortcode: in texts.
-type CustomEmoji struct {
-	ID                            int64
-	Shortcode, Domain, Image, URI string
-	VisibleInPicker, Disabled     bool
-	Category                      string
-	CreatedAt, UpdatedAt          time.Time
-}
-
-func scanEmoji(r db.Row) (CustomEmoji, error) {
-	var e CustomEmoji
-	var created, updated int64
-	err := r.Scan(&e.ID, &e.Shortcode, &e.Domain, &e.Image, &e.URI, &e.VisibleInPicker, &e.Disabled, &e.Category, &created, &updated)
-	e.CreatedAt, e.UpdatedAt = db.At(created), db.At(updated)
-	return e, err
-}
-
-const emojiColumns = "id, shortcode, domain, image, uri, visible_in_picker, disabled, category, created_at, updated_at"
-
-// Emojis lists this server's custom emojis.
-func (s *Service) Emojis(ctx context.Context, q db.Q) ([]CustomEmoji, error) {
-	return db.All(ctx, q, scanEmoji, "SELECT "+emojiColumns+" FROM custom_emojis WHERE domain = '' AND NOT disabled ORDER BY shortcode")
-}
-
-// EmojisNamed finds this server's custom emojis by shortcode, one statement, none when nothing is asked for.
-func (s *Service) EmojisNamed(ctx context.Context, q db.Q, shortcodes []string) ([]CustomEmoji, error) {
-	if len(shortcodes) == 0 {
-		return nil, nil
-	}
-	return db.All(ctx, q, scanEmoji, "SELECT "+emojiColumns+" FROM custom_emojis WHERE domain = '' AND NOT disabled AND shortcode = ANY($1)", db.Texts(shortcodes))
-}
-
-// PutEmoji adds or replaces a custom emoji; image is a stored file's name, or the address of a remote one.
-func (s *Service) PutEmoji(ctx context.Context, e CustomEmoji) error {
-	now := db.Ms(s.clock.Now())
-	return s.db.Write(ctx, func(tx *db.Tx) error {
-		_, err := tx.Exec(ctx, `INSERT INTO custom_emojis (id, shortcode, domain, image, uri, visible_in_picker, category, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)
-ON CONFLICT (domain, shortcode) DO UPDATE SET image = excluded.image, uri = excluded.uri, category = excluded.category, updated_at = excluded.updated_at`,
-			s.ids.Next(), e.Shortcode, e.Domain, e.Image, e.URI, e.VisibleInPicker, e.Category, now)
-		return err
-	})
 }

@@ -16,7 +16,7 @@ func (s *Service) Reserve(ctx context.Context, tx *db.Tx, owner accounts.ID, sch
 	}
 	n, err := tx.Exec(ctx, `UPDATE media_attachments SET scheduled_status_id = $1, updated_at = $2
 WHERE id = ANY($3) AND account_id = $4 AND status_id = 0 AND scheduled_status_id = 0 AND processing = 'complete'`,
-		scheduled, db.Ms(s.clock.Now()), db.Array(list), owner)
+		scheduled, db.Ms(s.Clock.Now()), db.Array(list), owner)
 	if err != nil {
 		return fmt.Errorf("reserving media: %w", err)
 	}
@@ -28,7 +28,7 @@ WHERE id = ANY($3) AND account_id = $4 AND status_id = 0 AND scheduled_status_id
 
 // Release ends what Reserve began.
 func (s *Service) Release(ctx context.Context, tx *db.Tx, scheduled int64) error {
-	_, err := tx.Exec(ctx, "UPDATE media_attachments SET scheduled_status_id = 0, updated_at = $1 WHERE scheduled_status_id = $2 AND scheduled_status_id <> 0", db.Ms(s.clock.Now()), scheduled)
+	_, err := tx.Exec(ctx, "UPDATE media_attachments SET scheduled_status_id = 0, updated_at = $1 WHERE scheduled_status_id = $2 AND scheduled_status_id <> 0", db.Ms(s.Clock.Now()), scheduled)
 	if err != nil {
 		return fmt.Errorf("releasing media: %w", err)
 	}

@@ -53,9 +53,19 @@ type Instance struct {
 	EmailSubscriptions bool
 	// Trends says that what is talked about is shown, TrendableByDefault that nobody has to allow it first.
 	Trends, TrendableByDefault bool
+	// MediaCacheDays is how long files of other servers are kept that nobody looks at, and MediaCacheGB how much room they have; 0 bounds nothing.
+	MediaCacheDays, MediaCacheGB int
+	// MediaProxy is keep, or pass for files of other servers that are not kept at all.
+	MediaProxy string
 	// UpdatedAt is when a setting was last changed; zero when none ever was.
 	UpdatedAt time.Time
 }
+
+// What becomes of files of other servers that people look at.
+const (
+	MediaKept   = "keep"
+	MediaPassed = "pass"
+)
 
 // Open reports whether anybody may sign up, with or without approval.
 func (i Instance) Open() bool { return i.RegistrationsMode != RegistrationsClosed }
@@ -92,6 +102,7 @@ func definitions() []definition {
 		return definition{Definition{Name: name, Help: help, Kind: "long"}, in, within(maxText)}
 	}
 	modes := []string{RegistrationsOpen, RegistrationsApproved, RegistrationsClosed}
+	proxies := []string{MediaKept, MediaPassed}
 	return []definition{
 		line("site_title", "What the server calls itself", func(i *Instance) any { return &i.Title }, within(maxLine)),
 		line("site_short_description", "One or two plain sentences", func(i *Instance) any { return &i.Description }, within(1000)),
@@ -109,6 +120,9 @@ func definitions() []definition {
 		line("status_page_url", "A page that tells whether the server works", func(i *Instance) any { return &i.StatusPageURL }, isURL),
 		{Definition{Name: "trends", Help: "Show what is talked about", Kind: "bool"}, func(i *Instance) any { return &i.Trends }, isBool},
 		{Definition{Name: "trendable_by_default", Help: "Show it before anybody looked at it", Kind: "bool"}, func(i *Instance) any { return &i.TrendableByDefault }, isBool},
+		{Definition{Name: "media_cache_retention_period", Help: "For how many days files of other servers are kept that nobody looks at; 0 is for ever", Kind: "number"}, func(i *Instance) any { return &i.MediaCacheDays }, isCount},
+		{Definition{Name: "media_cache_size", Help: "How many GB files of other servers may take; what was looked at least lately goes first; 0 is any amount", Kind: "number"}, func(i *Instance) any { return &i.MediaCacheGB }, isCount},
+		{Definition{"media_proxy", "Whether files of other servers are kept once somebody saw them, or only passed through", "choice", proxies}, func(i *Instance) any { return &i.MediaProxy }, oneOf(proxies)},
 	}
 }
 
@@ -172,7 +186,7 @@ func (s *Service) defaults() Instance {
 	if mode == "" {
 		mode = RegistrationsApproved
 	}
-	return Instance{Title: s.Site.LocalDomain, RegistrationsMode: mode, RequireReason: true, AnnualReports: true, Trends: true}
+	return Instance{Title: s.Site.LocalDomain, RegistrationsMode: mode, RequireReason: true, AnnualReports: true, Trends: true, MediaCacheDays: 30, MediaCacheGB: 20, MediaProxy: MediaKept}
 }
 
 // Load reads the settings as they are now.
@@ -286,6 +300,16 @@ func isBool(v string) error { return oneOf([]string{"true", "false"})(v) }
 func isAge(v string) error {
 	if n, err := strconv.Atoi(v); err != nil || n < 0 || n > 120 {
 		return errors.New("must be a number of years from 0 to 120")
+	}
+	return nil
+}
+
+// maxCount bounds numbers of days and of GB.
+const maxCount = 100_000
+
+func isCount(v string) error {
+	if n, err := strconv.Atoi(v); err != nil || n < 0 || n > maxCount {
+		return fmt.Errorf("must be a number from 0 to %d", maxCount)
 	}
 	return nil
 }

@@ -139,10 +139,7 @@ func (s *Server) headers(h http.Header, formTarget string) {
 
 // mediaSources are from where pages show pictures.
 func (s *Server) mediaSources(own string) string {
-	if s.Site.HTTPS {
-		return own + " https: data:"
-	}
-	return own + " https: data: http:"
+	return strings.Join(append([]string{own, "data:", "blob:"}, s.MediaHosts...), " ")
 }
 
 // framed lets a page be shown within those of others. There it is nobody's: it has no cookies, no scripts and no forms, and its links open

@@ -16,17 +16,6 @@ import (
 	"github.com/gomph/gomph/internal/kit/text"
 )
 
-// file is the address of a stored file; what is an address already stays one.
-func (s *Server) file(name string) string {
-	switch {
-	case name == "":
-		return ""
-	case strings.HasPrefix(name, "https://"), strings.HasPrefix(name, "http://"):
-		return name
-	}
-	return s.Asset(name)
-}
-
 // acct is a handle with its domain, also for people of this server.
 func (s *Server) acct(a *accounts.Account) string {
 	if a.Local() {
@@ -50,7 +39,7 @@ func (s *Server) pageOf(a *accounts.Account) string {
 func (s *Server) showAccount(a *accounts.Account) view.Account {
 	out := view.Account{
 		ID: ids.Format(a.ID), Username: a.Username, Acct: s.acct(a), DisplayName: a.DisplayName, URL: s.pageOf(a), ActivityURL: a.URI,
-		AvatarURL: s.file(a.Avatar), Bot: a.Bot(), Locked: a.Locked, Group: a.Group(), Memorial: a.Memorial,
+		AvatarURL: s.Addresses.Of(media.Avatars, a.Avatar, false), Bot: a.Bot(), Locked: a.Locked, Group: a.Group(), Memorial: a.Memorial,
 		Followers: a.FollowersCount, Following: a.FollowingCount, Posts: a.StatusesCount, HideCounts: a.HideCollections, CreatedAt: a.CreatedAt,
 	}
 	if len(a.Emojis) > 0 && a.DisplayName != "" {
@@ -62,7 +51,7 @@ func (s *Server) showAccount(a *accounts.Account) view.Account {
 // fullAccount is showAccount with the profile's texts.
 func (s *Server) fullAccount(a *accounts.Account) view.Account {
 	out := s.showAccount(a)
-	out.HeaderURL, out.HideMedia = s.file(a.Header), !a.ShowMedia
+	out.HeaderURL, out.HideMedia = s.Addresses.Of(media.Headers, a.Header, false), !a.ShowMedia
 	tag := func(name string) string { return s.Site.URL(text.TagPath(name)) }
 	clean := func(src string, o text.FormatOptions) template.HTML {
 		if a.Local() {
@@ -126,7 +115,7 @@ func (s *Server) emojifyText(b *strings.Builder, words string, byCode map[string
 			continue
 		}
 		b.WriteString(words[:open])
-		code, url := html.EscapeString(":"+e.Shortcode+":"), html.EscapeString(s.file(e.URL))
+		code, url := html.EscapeString(":"+e.Shortcode+":"), html.EscapeString(s.Addresses.Of(media.Emojis, e.URL, false))
 		b.WriteString(`<img class="emoji" src="` + url + `" alt="` + code + `" title="` + code + `" width="20" height="20" loading="lazy" decoding="async">`)
 		words = words[open+1+width+1:]
 	}
@@ -189,7 +178,7 @@ func (s *Server) showPost(p *shown, st *statuses.Status) (view.Post, bool) {
 }
 
 func showCard(c *links.Card) *view.Card {
-	return &view.Card{URL: c.Link, Title: cmp.Or(c.Title, c.Link), Description: c.Description, Provider: cmp.Or(c.ProviderName, weburl.Host(c.URL)), ImageURL: c.Image, ImageAlt: c.ImageDescription}
+	return &view.Card{URL: c.Link, Title: cmp.Or(c.Title, c.Link), Description: c.Description, Provider: cmp.Or(c.ProviderName, weburl.Host(c.URL)), ImageURL: s.Addresses.Of(media.Cards, c.Image, false), ImageAlt: c.ImageDescription}
 }
 
 // withheld says why a quoted post is not shown.
@@ -247,13 +236,8 @@ func (s *Server) showReply(p *shown, by *accounts.Account, st *statuses.Status) 
 }
 
 func (s *Server) showMedia(m media.Attachment) view.Media {
-	out := view.Media{Kind: view.MediaKind(m.Kind), URL: s.file(m.File), PreviewURL: s.file(m.Thumbnail), Description: m.Description, Blurhash: m.Blurhash}
-	if out.URL == "" {
-		out.URL = m.RemoteURL
-	}
-	if out.PreviewURL == "" {
-		out.PreviewURL = m.ThumbnailRemoteURL
-	}
+	out := view.Media{Kind: view.MediaKind(m.Kind), Description: m.Description, Blurhash: m.Blurhash}
+	out.URL, out.PreviewURL = s.Addresses.Shown(m)
 	size := m.Meta.Small
 	if size == nil {
 		size = m.Meta.Original

@@ -15,6 +15,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/gomph/gomph/internal/domain/access"
+	"github.com/gomph/gomph/internal/domain/media"
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/annual"
 	"github.com/gomph/gomph/internal/domain/archive"
@@ -65,8 +66,10 @@ type Deps struct {
 	Subscriptions *subscriptions.Service
 	// ClientAddr is where a request came from, past the proxies that are trusted; nil for the connection's own.
 	ClientAddr func(*http.Request) netip.Addr
-	// Asset gives the address of a stored file's name; nil for the usual one.
-	Asset func(name string) string
+	// Addresses are those of pictures, films and sounds.
+	Addresses *media.Addresses
+	// MediaHosts are further origins from where pages may show these, as https://media.example.
+	MediaHosts []string
 	// Dist is the built client, the content of web/dist. DevURL is Vite's development server instead.
 	Dist   fs.FS
 	DevURL string
@@ -100,9 +103,6 @@ func New(d Deps) (*Server, error) {
 	}
 	if d.ClientAddr == nil {
 		d.ClientAddr = peer
-	}
-	if d.Asset == nil {
-		d.Asset = func(name string) string { return d.Site.URL("/system/" + name) }
 	}
 	pages, err := view.New(d.Dist, d.DevURL)
 	if err != nil {

@@ -66,6 +66,21 @@ func TypeOf(name string) string {
 	return "application/octet-stream"
 }
 
+// ExtOf is the end that the name of a file of a type gets; empty for types that are not kept.
+func ExtOf(kind string) string {
+	for _, ext := range []string{".jpg", ".mp4", ".ogg"} { // types that several ends have
+		if types[ext] == kind {
+			return ext
+		}
+	}
+	for ext, t := range types {
+		if t == kind {
+			return ext
+		}
+	}
+	return ""
+}
+
 // private are the folders of files that nobody gets by their address: archives, and uploads as they came.
 var private = []string{"archives/", "backups/", "incoming/"}
 

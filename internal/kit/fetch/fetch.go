@@ -108,6 +108,8 @@ type Request struct {
 	Timeout time.Duration
 	// Insist asks a host even if it did not answer others just now: the caller knows better when to ask it.
 	Insist bool
+	// Begin hears of a 2xx answer before its body is read; an error of it ends the request. nil hears nothing.
+	Begin func(*Response) error
 	// Sink receives the body of a 2xx answer piece by piece instead of Response.Body, for media. After an error it holds a part.
 	Sink io.Writer
 }
@@ -256,6 +258,11 @@ func (c *Client) hop(ctx context.Context, r Request, target *url.URL, foreign bo
 		res.Body, _ = io.ReadAll(io.LimitReader(answer.Body, min(maxErrorBody, r.MaxBody)))
 		wait := parseRetryAfter(answer.Header.Get("Retry-After"), c.options.Clock.Now())
 		return res, location, &StatusError{Code: answer.StatusCode, RetryAfter: wait}
+	}
+	if r.Begin != nil {
+		if err := r.Begin(res); err != nil {
+			return nil, "", err
+		}
 	}
 	if err := readBody(answer, r, res); err != nil {
 		return nil, "", fmt.Errorf("reading the answer of %s: %w", target.Host, plainCause(ctx, err))

@@ -1,22 +1,19 @@
-// Package picture owns reading pictures of strangers and making clean ones of them: what comes out was drawn anew from the
-// pixels, without metadata, scripts or anything else that hid in the file (MED-03, MED-06).
+// Package picture owns reading pictures of strangers and making clean ones of them: what comes out was drawn anew from the pixels, or copied
+// without anything but them; metadata, scripts and whatever else hid in the file stay behind (MED-03, MED-06).
+//
+// It knows JPEG, PNG, GIF and WebP, with no help. What strangers sent is decoded in a process of its own: see Make.
 package picture
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"image"
-	"image/color"
 	"image/gif"
 	"image/jpeg"
 	"image/png"
 	"io"
-	"math"
 
-	"github.com/buckket/go-blurhash"
-	"golang.org/x/image/draw"
 	"golang.org/x/image/webp"
 )
 
@@ -30,8 +27,6 @@ const (
 	maxSide = 16_384
 	// quality of JPEG files made here.
 	quality = 88
-	// AtOnce is how many pictures are worked on at the same time; each may need 150 MB.
-	AtOnce = 2
 )
 
 // Formats are the types of pictures that are read, in the order in which they are told to clients.
@@ -43,37 +38,19 @@ var (
 	ErrTooLarge = errors.New("the picture has too many pixels or frames")
 )
 
-// Picture is a decoded picture, upright. Animation is set for those that move; Image is then the first frame.
+// Picture is a decoded picture, as its file has it: whoever held the camera may have turned it.
 type Picture struct {
-	Image     image.Image
+	// Image is the picture, or the first frame of one that moves.
+	Image image.Image
+	// Animation is set for those that move.
 	Animation *gif.GIF
-	// lossless says that it came in a format for drawings and screenshots.
-	lossless bool
+	format    string
+	turned    int
+	profile   profile
 }
 
-// Encoded is a finished file.
-type Encoded struct {
-	Bytes         []byte
-	Type, Ext     string
-	Width, Height int
-}
-
-// Studio works on pictures, a few at a time.
-type Studio struct{ slots chan struct{} }
-
-// NewStudio opens a studio.
-func NewStudio() *Studio { return &Studio{make(chan struct{}, AtOnce)} }
-
-// Do runs work in one of the slots; it waits for a free one as long as ctx lasts.
-func (s *Studio) Do(ctx context.Context, work func() error) error {
-	select {
-	case s.slots <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	defer func() { <-s.slots }()
-	return work()
-}
+// lossless says that it came in a format for drawings and screenshots.
+func (p *Picture) lossless() bool { return p.format == "image/png" || p.format == "image/gif" }
 
 // Decode reads a picture. The format is what the bytes are, whatever anybody says that they are (MED-01, MED-05).
 func Decode(body []byte) (*Picture, error) {
@@ -84,23 +61,31 @@ func Decode(body []byte) (*Picture, error) {
 	if !sane(cfg) {
 		return nil, ErrTooLarge
 	}
-	p := &Picture{}
+	p := &Picture{format: format, turned: orientation(exif(format, body))}
 	switch format {
 	case "image/gif":
-		return decodeGIF(body, cfg)
+		err = p.decodeGIF(body, cfg)
 	case "image/png":
-		p.lossless = true
+		if n := pngFrames(body); n > maxFrames || n*cfg.Width*cfg.Height > maxFramePixels && n > 1 {
+			return nil, ErrTooLarge
+		}
 		p.Image, err = png.Decode(bytes.NewReader(body))
 	case "image/webp":
-		p.Image, err = webp.Decode(bytes.NewReader(body))
+		p.Image, err = decodeWebP(body)
 	case "image/jpeg":
-		if p.Image, err = jpeg.Decode(bytes.NewReader(body)); err == nil {
-			p.Image = upright(p.Image, orientation(body))
+		if jpegScans(body) > maxScans {
+			return nil, ErrTooLarge
 		}
+		p.Image, err = jpeg.Decode(bytes.NewReader(body))
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrTooLarge):
+		return nil, ErrTooLarge
+	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrFormat, err)
 	}
+	_, gray := p.Image.(*image.Gray)
+	p.profile = profileOf(format, body, gray)
 	return p, nil
 }
 
@@ -113,25 +98,31 @@ func Size(body []byte) (width, height int, err error) {
 	return cfg.Width, cfg.Height, err
 }
 
+// Format tells a picture's type by its first bytes; empty for what is none that is read here.
+func Format(head []byte) string {
+	switch {
+	case bytes.HasPrefix(head, []byte("\xff\xd8\xff")):
+		return "image/jpeg"
+	case bytes.HasPrefix(head, []byte("\x89PNG\r\n\x1a\n")):
+		return "image/png"
+	case bytes.HasPrefix(head, []byte("GIF87a")), bytes.HasPrefix(head, []byte("GIF89a")):
+		return "image/gif"
+	case len(head) > 12 && string(head[:4]) == "RIFF" && string(head[8:12]) == "WEBP":
+		return "image/webp"
+	}
+	return ""
+}
+
 func sane(cfg image.Config) bool {
 	return cfg.Width > 0 && cfg.Height > 0 && cfg.Width <= maxSide && cfg.Height <= maxSide && cfg.Width*cfg.Height <= MaxPixels
 }
 
 // config tells a picture's format and dimensions by its first bytes.
 func config(body []byte) (string, image.Config, error) {
-	type reader = func(io.Reader) (image.Config, error)
-	var format string
-	var read reader
-	switch {
-	case bytes.HasPrefix(body, []byte("\xff\xd8\xff")):
-		format, read = "image/jpeg", jpeg.DecodeConfig
-	case bytes.HasPrefix(body, []byte("\x89PNG\r\n\x1a\n")):
-		format, read = "image/png", png.DecodeConfig
-	case bytes.HasPrefix(body, []byte("GIF87a")), bytes.HasPrefix(body, []byte("GIF89a")):
-		format, read = "image/gif", gif.DecodeConfig
-	case len(body) > 12 && string(body[:4]) == "RIFF" && string(body[8:12]) == "WEBP":
-		format, read = "image/webp", webp.DecodeConfig
-	default:
+	readers := map[string]func(io.Reader) (image.Config, error){"image/jpeg": jpeg.DecodeConfig, "image/png": png.DecodeConfig, "image/gif": gif.DecodeConfig, "image/webp": webp.DecodeConfig}
+	format := Format(body)
+	read, known := readers[format]
+	if !known {
 		return "", image.Config{}, ErrFormat
 	}
 	cfg, err := read(bytes.NewReader(body))
@@ -141,113 +132,51 @@ func config(body []byte) (string, image.Config, error) {
 	return format, cfg, nil
 }
 
-func decodeGIF(body []byte, cfg image.Config) (*Picture, error) {
+func (p *Picture) decodeGIF(body []byte, cfg image.Config) error {
 	frames, err := gifFrames(body)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if frames > maxFrames || frames*cfg.Width*cfg.Height > maxFramePixels {
-		return nil, ErrTooLarge
+		return ErrTooLarge
 	}
 	if frames == 1 {
-		img, err := gif.Decode(bytes.NewReader(body))
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrFormat, err)
-		}
-		return &Picture{Image: img, lossless: true}, nil
+		p.Image, err = gif.Decode(bytes.NewReader(body))
+		return err
 	}
 	all, err := gif.DecodeAll(bytes.NewReader(body))
 	if err != nil || len(all.Image) == 0 {
-		return nil, fmt.Errorf("%w: %w", ErrFormat, err)
+		return errors.Join(ErrFormat, err)
 	}
-	return &Picture{Image: all.Image[0], Animation: all, lossless: true}, nil
+	p.Animation = all
+	first := image.NewRGBA(image.Rect(0, 0, all.Config.Width, all.Config.Height))
+	paint(first, all.Image[0])
+	p.Image = first
+	return nil
 }
 
-// Fit scales a picture down to at most so many pixels; smaller ones stay.
-func Fit(img image.Image, pixels int) image.Image {
-	b := img.Bounds()
-	w, h := b.Dx(), b.Dy()
-	if w*h <= pixels {
-		return img
+// decodeWebP reads a WebP file, or the first frame of one that moves.
+func decodeWebP(body []byte) (image.Image, error) {
+	still, x, y, moves := webpStill(body)
+	if !moves {
+		return webp.Decode(bytes.NewReader(body))
 	}
-	scale := math.Sqrt(float64(pixels) / float64(w*h))
-	return resize(img, b, max(int(float64(w)*scale), 1), max(int(float64(h)*scale), 1))
-}
-
-// Fill cuts the middle out of a picture and scales it to exactly w×h.
-func Fill(img image.Image, w, h int) image.Image {
-	b := img.Bounds()
-	cut := b
-	if b.Dx()*h > b.Dy()*w {
-		width := max(b.Dy()*w/h, 1)
-		cut.Min.X += (b.Dx() - width) / 2
-		cut.Max.X = cut.Min.X + width
-	} else {
-		height := max(b.Dx()*h/w, 1)
-		cut.Min.Y += (b.Dy() - height) / 2
-		cut.Max.Y = cut.Min.Y + height
+	w, h, frames := webpCanvas(body)
+	if frames > maxFrames || frames*w*h > maxFramePixels {
+		return nil, ErrTooLarge
 	}
-	return resize(img, cut, w, h)
-}
-
-// slowPixels is from where on the quick scaler is used.
-const slowPixels = 4_000_000
-
-func resize(img image.Image, from image.Rectangle, w, h int) image.Image {
-	out := image.NewNRGBA(image.Rect(0, 0, w, h))
-	scaler := draw.Interpolator(draw.CatmullRom)
-	if from.Dx()*from.Dy() > slowPixels {
-		scaler = draw.BiLinear
-	}
-	scaler.Scale(out, out.Bounds(), img, from, draw.Src, nil)
-	return out
-}
-
-// Encode writes a still picture: as PNG where it has transparent parts or came without loss, as JPEG otherwise.
-func (p *Picture) Encode(img image.Image) (Encoded, error) {
-	out := Encoded{Width: img.Bounds().Dx(), Height: img.Bounds().Dy()}
-	var b bytes.Buffer
-	var err error
-	if p.lossless || !opaque(img) {
-		out.Type, out.Ext = "image/png", ".png"
-		err = png.Encode(&b, img)
-	} else {
-		out.Type, out.Ext = "image/jpeg", ".jpg"
-		err = jpeg.Encode(&b, img, &jpeg.Options{Quality: quality})
-	}
+	cfg, err := webp.DecodeConfig(bytes.NewReader(still))
 	if err != nil {
-		return out, fmt.Errorf("encoding a picture: %w", err)
+		return nil, err
 	}
-	out.Bytes = b.Bytes()
-	return out, nil
-}
-
-// EncodeAnimation writes a moving picture, frame by frame.
-func (p *Picture) EncodeAnimation() (Encoded, error) {
-	var b bytes.Buffer
-	if err := gif.EncodeAll(&b, p.Animation); err != nil {
-		return Encoded{}, fmt.Errorf("encoding an animation: %w", err)
+	if !sane(cfg) || !sane(image.Config{Width: w, Height: h}) {
+		return nil, ErrTooLarge
 	}
-	return Encoded{b.Bytes(), "image/gif", ".gif", p.Animation.Config.Width, p.Animation.Config.Height}, nil
-}
-
-func opaque(img image.Image) bool {
-	o, ok := img.(interface{ Opaque() bool })
-	return ok && o.Opaque()
-}
-
-// hashPixels is the size of the picture that a blurhash is made of; more changes nothing that one could see.
-const hashPixels = 64 * 64
-
-// Blurhash describes a picture's colours in a few characters.
-func Blurhash(img image.Image) (string, error) {
-	small := Fit(img, hashPixels)
-	flat := image.NewNRGBA(small.Bounds())
-	draw.Draw(flat, flat.Bounds(), image.NewUniform(color.White), image.Point{}, draw.Src)
-	draw.Draw(flat, flat.Bounds(), small, small.Bounds().Min, draw.Over)
-	s, err := blurhash.Encode(4, 4, flat)
-	if err != nil {
-		return "", fmt.Errorf("hashing a picture: %w", err)
+	frame, err := webp.Decode(bytes.NewReader(still))
+	if err != nil || x == 0 && y == 0 && frame.Bounds().Dx() == w && frame.Bounds().Dy() == h {
+		return frame, err
 	}
-	return s, nil
+	canvas := image.NewRGBA(image.Rect(0, 0, w, h))
+	paintAt(canvas, frame, image.Pt(x, y))
+	return canvas, nil
 }

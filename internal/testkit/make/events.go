@@ -11,6 +11,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/archive"
 	"github.com/gomph/gomph/internal/domain/collections"
 	"github.com/gomph/gomph/internal/domain/instances"
+	"github.com/gomph/gomph/internal/domain/media"
 	"github.com/gomph/gomph/internal/domain/moderation"
 	"github.com/gomph/gomph/internal/domain/notifications"
 	"github.com/gomph/gomph/internal/domain/relations"
@@ -34,6 +35,7 @@ func record(j *jobs.Jobs) *recorder {
 	on[settings.TermsPublished](j, r)
 	on[announcements.Changed](j, r)
 	on[annual.Wanted](j, r)
+	on[media.Uploaded](j, r)
 	on[annual.Generated](j, r)
 	on[accounts.Consented](j, r)
 	on[accounts.LinksGiven](j, r)

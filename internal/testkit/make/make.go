@@ -4,6 +4,7 @@ package make
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"strings"
 	"sync/atomic"
@@ -18,6 +19,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/relations"
 	"github.com/gomph/gomph/internal/domain/settings"
 	"github.com/gomph/gomph/internal/domain/statuses"
+	"github.com/gomph/gomph/internal/kit/blob"
 	"github.com/gomph/gomph/internal/kit/clock"
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/fetch"
@@ -33,13 +35,16 @@ type World struct {
 	IDs         *ids.Source
 	Jobs        *jobs.Jobs
 	Site        settings.Site
+	Settings    *settings.Service
+	// Files has what Media stores.
+	Files       *blob.Memory
 	Instances   *instances.Service
 	Accounts    *accounts.Service
 	Relations   *relations.Service
 	Media       *media.Service
 	Statuses    *statuses.Service
 	Collections *collections.Service
-	// Links asks this machine alone: it takes every name for it.
+	// Links and Media ask this machine alone: they take every name for it.
 	Links *links.Service
 	// Changed lists the accounts whose relations changed.
 	Changed []accounts.ID
@@ -59,15 +64,18 @@ func New(t testing.TB, d *db.DB) *World {
 	w.Instances = instances.New(d, w.Clock, w.Jobs)
 	w.Accounts = accounts.New(accounts.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Site: w.Site})
 	w.Relations = relations.New(relations.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Accounts: w.Accounts, Changed: func(list ...accounts.ID) { w.Changed = append(w.Changed, list...) }})
-	w.Media = media.New(d, w.IDs, w.Clock)
-	w.Statuses = statuses.New(statuses.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Site: w.Site, Accounts: w.Accounts, Relations: w.Relations, Media: w.Media})
-	w.Collections = collections.New(collections.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Site: w.Site, Accounts: w.Accounts, Relations: w.Relations})
 	client := fetch.New(fetch.Options{AllowPrivate: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Clock: w.Clock,
 		Lookup: func(context.Context, string) ([]netip.Addr, error) {
 			return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
 		}})
 	t.Cleanup(client.Close)
-	w.Links = links.New(links.Deps{DB: d, IDs: w.IDs, Clock: w.Clock, Site: w.Site, Instances: w.Instances, Accounts: w.Accounts, Statuses: w.Statuses, Fetch: client, Resolver: known{w}})
+	w.Settings = settings.New(settings.Deps{DB: d, IDs: w.IDs, Clock: w.Clock, Site: w.Site, Jobs: w.Jobs})
+	w.Files = blob.NewMemory()
+	w.Media = media.New(media.Deps{DB: d, IDs: w.IDs, Clock: w.Clock, Jobs: w.Jobs, Files: w.Files, Addresses: media.NewAddresses(w.Site, []byte("secret of tests"), "", false),
+		Instances: w.Instances, Settings: w.Settings, Site: w.Site, Fetch: client, Log: slog.New(slog.DiscardHandler)})
+	w.Statuses = statuses.New(statuses.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Site: w.Site, Accounts: w.Accounts, Relations: w.Relations, Media: w.Media})
+	w.Collections = collections.New(collections.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Site: w.Site, Accounts: w.Accounts, Relations: w.Relations})
+	w.Links = links.New(links.Deps{DB: d, IDs: w.IDs, Clock: w.Clock, Site: w.Site, Instances: w.Instances, Accounts: w.Accounts, Statuses: w.Statuses, Media: w.Media, Fetch: client, Resolver: known{w}})
 	return w
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/media"
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/ids"
 	"github.com/gomph/gomph/internal/kit/text"
@@ -294,11 +295,11 @@ func (r *Renderer) account(a *accounts.Account, links map[string]text.MentionLin
 	}
 	e.DisplayName, e.Locked, e.Bot, e.Indexable = a.DisplayName, a.Locked, a.Bot(), a.Indexable
 	*e.Discoverable = a.Discoverable
-	if s := r.asset(a.Avatar); s != "" {
-		e.Avatar, e.AvatarStatic, e.AvatarDescription = s, s, a.AvatarDescription
+	if s, still := r.shown(media.Avatars, a.Avatar); s != "" {
+		e.Avatar, e.AvatarStatic, e.AvatarDescription = s, still, a.AvatarDescription
 	}
-	if s := r.asset(a.Header); s != "" {
-		e.Header, e.HeaderStatic, e.HeaderDescription = s, s, a.HeaderDescription
+	if s, still := r.shown(media.Headers, a.Header); s != "" {
+		e.Header, e.HeaderStatic, e.HeaderDescription = s, still, a.HeaderDescription
 	}
 	e.Emojis = r.emojis(a.Emojis)
 	e.Note = a.Note

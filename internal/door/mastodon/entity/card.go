@@ -7,6 +7,7 @@ import (
 
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/links"
+	"github.com/gomph/gomph/internal/domain/media"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/kit/db"
 )
@@ -99,7 +100,7 @@ func (r *Renderer) authorsOf(ctx context.Context, q db.Q, list []*links.Card) (m
 func (r *Renderer) card(c *links.Card, author *Account) PreviewCard {
 	e := PreviewCard{
 		URL: c.Link, Title: c.Title, Description: c.Description, Language: textOrNil(c.Language), Type: c.Kind, AuthorName: c.AuthorName, AuthorURL: c.AuthorURL,
-		ProviderName: c.ProviderName, ProviderURL: c.ProviderURL, HTML: c.HTML, Width: c.Width, Height: c.Height, Image: textOrNil(c.Image), ImageDescription: c.ImageDescription,
+		ProviderName: c.ProviderName, ProviderURL: c.ProviderURL, HTML: c.HTML, Width: c.Width, Height: c.Height, Image: textOrNil(r.Deps.Media.Addresses.Of(media.Cards, c.Image, false)), ImageDescription: c.ImageDescription,
 		EmbedURL: c.EmbedURL, Blurhash: textOrNil(c.Blurhash), PublishedAt: stampOrNil(c.PublishedAt), Authors: []PreviewCardAuthor{},
 	}
 	if author != nil && author.Suspended {

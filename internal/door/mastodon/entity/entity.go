@@ -5,7 +5,6 @@
 package entity
 
 import (
-	"strings"
 	"time"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
@@ -101,19 +100,11 @@ func list[T any](l []T) []T {
 	return l
 }
 
-// asset is the address of a stored file; what is an address already stays one. Other kinds of text give nothing.
-func (r *Renderer) asset(name string) string {
-	switch {
-	case name == "":
-		return ""
-	case strings.HasPrefix(name, "https://"), strings.HasPrefix(name, "http://"):
-		return name
-	}
-	return r.Site.Base() + "/system/" + name
+// shown is the address of a picture, and of the rendition of it that does not move.
+func (r *Renderer) shown(kind, value string) (moving, still string) {
+	at := r.Deps.Media.Addresses
+	return at.Of(kind, value, false), at.Of(kind, value, true)
 }
-
-// Asset is the address of a stored file.
-func (r *Renderer) Asset(name string) string { return r.asset(name) }
 
 // CustomEmoji is a picture that stands for :shortcode: in texts.
 type CustomEmoji struct {
@@ -127,11 +118,8 @@ type CustomEmoji struct {
 func (r *Renderer) emojis(in []accounts.Emoji) []CustomEmoji {
 	out := make([]CustomEmoji, 0, len(in))
 	for _, e := range in {
-		still := e.StaticURL
-		if still == "" {
-			still = e.URL
-		}
-		out = append(out, CustomEmoji{Shortcode: e.Shortcode, URL: r.asset(e.URL), StaticURL: r.asset(still), VisibleInPicker: true})
+		url, still := r.shown(media.Emojis, e.URL)
+		out = append(out, CustomEmoji{Shortcode: e.Shortcode, URL: url, StaticURL: still, VisibleInPicker: true})
 	}
 	return out
 }
@@ -140,7 +128,8 @@ func (r *Renderer) emojis(in []accounts.Emoji) []CustomEmoji {
 func (r *Renderer) Emojis(in []media.CustomEmoji) []CustomEmoji {
 	out := make([]CustomEmoji, 0, len(in))
 	for _, e := range in {
-		out = append(out, CustomEmoji{Shortcode: e.Shortcode, URL: r.asset(e.Image), StaticURL: r.asset(e.Image), VisibleInPicker: e.VisibleInPicker, Category: textOrNil(e.Category)})
+		url, still := r.shown(media.Emojis, e.Image)
+		out = append(out, CustomEmoji{Shortcode: e.Shortcode, URL: url, StaticURL: still, VisibleInPicker: e.VisibleInPicker, Category: textOrNil(e.Category)})
 	}
 	return out
 }

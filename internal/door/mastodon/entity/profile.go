@@ -2,6 +2,7 @@ package entity
 
 import (
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/media"
 	"github.com/gomph/gomph/internal/domain/statuses"
 )
 
@@ -40,7 +41,8 @@ func (r *Renderer) Profile(a *accounts.Account, shown *Account, tags []statuses.
 		ShowMedia: a.ShowMedia, ShowMediaReplies: a.ShowMediaReplies, ShowFeatured: a.ShowFeatured,
 		AttributionDomains: append([]string{}, a.AttributionDomains...), FeaturedTags: r.FeaturedTags(a, tags),
 	}
-	p.Avatar, p.Header = textOrNil(r.asset(a.Avatar)), textOrNil(r.asset(a.Header))
-	p.AvatarStatic, p.HeaderStatic = p.Avatar, p.Header
+	avatar, avatarStill := r.shown(media.Avatars, a.Avatar)
+	header, headerStill := r.shown(media.Headers, a.Header)
+	p.Avatar, p.AvatarStatic, p.Header, p.HeaderStatic = textOrNil(avatar), textOrNil(avatarStill), textOrNil(header), textOrNil(headerStill)
 	return p
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/gomph/gomph/internal/domain/access"
+	"github.com/gomph/gomph/internal/domain/media"
 	"github.com/gomph/gomph/internal/domain/settings"
 	"github.com/gomph/gomph/internal/door/mastodon/api"
 	"github.com/gomph/gomph/internal/kit/clock"
@@ -51,8 +52,8 @@ type Deps struct {
 	ClientAddr func(*http.Request) netip.Addr
 	// VAPIDKey is the public key by which push services know this server.
 	VAPIDKey string
-	// Asset gives the address of a stored file's name; nil shows no pictures.
-	Asset func(name string) string
+	// Addresses are those of pictures; nil shows none.
+	Addresses *media.Addresses
 }
 
 // Server answers.

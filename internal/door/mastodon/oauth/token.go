@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/gomph/gomph/internal/domain/access"
+	"github.com/gomph/gomph/internal/domain/media"
 	"github.com/gomph/gomph/internal/door/mastodon/api"
 	"github.com/gomph/gomph/internal/kit/errs"
 	"github.com/gomph/gomph/internal/kit/httpio"
@@ -171,8 +172,8 @@ func (s *Server) tokenInfo(w http.ResponseWriter, r *api.Request) error {
 func (s *Server) userInfo(w http.ResponseWriter, r *api.Request) error {
 	a := r.Account
 	picture := s.Site.URL("/avatars/original/missing.png")
-	if a.Avatar != "" && s.Asset != nil {
-		picture = s.Asset(a.Avatar)
+	if a.Avatar != "" && s.Addresses != nil {
+		picture = s.Addresses.Of(media.Avatars, a.Avatar, false)
 	}
 	return httpio.JSON(w, http.StatusOK, struct {
 		Issuer   string `json:"iss"`

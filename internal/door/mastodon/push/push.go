@@ -11,6 +11,7 @@ import (
 
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/media"
 	"github.com/gomph/gomph/internal/domain/notifications"
 	"github.com/gomph/gomph/internal/domain/settings"
 	"github.com/gomph/gomph/internal/domain/statuses"
@@ -43,8 +44,8 @@ type Deps struct {
 	Notifications *notifications.Service
 	Fetch         *fetch.Client
 	Key           *webpush.Key
-	// Asset gives the address of a stored file's name.
-	Asset func(name string) string
+	// Addresses are those of pictures.
+	Addresses *media.Addresses
 }
 
 // Server sends.
@@ -133,7 +134,7 @@ func (s *Server) message(ctx context.Context, v *notifications.Subscription, n *
 }
 
 func (s *Server) icon(a *accounts.Account) string {
-	if u := s.Asset(a.Avatar); u != "" {
+	if u := s.Addresses.Of(media.Avatars, a.Avatar, false); u != "" {
 		return u
 	}
 	return s.Site.Base() + entity.MissingAvatar

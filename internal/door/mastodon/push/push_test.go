@@ -93,7 +93,7 @@ func open(t *testing.T, d *db.DB) *world {
 	key, err := webpush.KeyFrom([]byte("secret"))
 	w.must(err)
 	w.door = push.New(push.Deps{DB: d, Clock: w.Clock, Site: w.Site, Accounts: w.Accounts, Access: w.access, Statuses: w.Statuses, Notifications: w.notices, Fetch: client, Key: key,
-		Asset: func(name string) string { return name }})
+		Addresses: w.Media.Addresses})
 	w.ann = w.Account("ann")
 	id := access.UserID(w.IDs.Next())
 	w.must(d.Write(w.Ctx(), func(tx *db.Tx) error {

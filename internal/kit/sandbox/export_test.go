@@ -1,0 +1,4 @@
+package sandbox
+
+// RaceEnabled is for tests.
+const RaceEnabled = raceEnabled
