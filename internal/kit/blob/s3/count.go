@@ -76,7 +76,7 @@ func classOf(r *http.Request) string {
 	switch {
 	case r.Method == http.MethodDelete, r.Method == http.MethodPost && q.Has("delete"):
 		return ClassDelete
-	case r.Method == http.MethodHead, r.Method == http.MethodGet && !q.Has("list-type"):
+	case r.Method == http.MethodHead, r.Method == http.MethodGet && !q.Has("list-type") && !q.Has("uploadId"):
 		return ClassRead
 	}
 	return ClassWrite

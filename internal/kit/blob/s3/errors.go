@@ -40,7 +40,7 @@ func (s *Store) words(may string, err error) string {
 	switch code {
 	case minio.NoSuchBucket:
 		return fmt.Sprintf("%s has no bucket %q: make it there, or name another one in S3_BUCKET", s.host, s.o.Bucket)
-	case minio.InvalidAccessKeyID:
+	case minio.InvalidAccessKeyID, "XAdminUserNotFound": // as versitygw calls it
 		return fmt.Sprintf("%s does not know the key %s (AWS_ACCESS_KEY_ID)", s.host, s.o.AccessKey)
 	case minio.SignatureDoesNotMatch:
 		return fmt.Sprintf("AWS_SECRET_ACCESS_KEY is not the secret of the key %s, or something in between changes requests", s.o.AccessKey)

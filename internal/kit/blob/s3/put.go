@@ -25,6 +25,8 @@ const (
 	partsAtOnce = 4
 	// abortFor bounds taking back the parts of a file that failed, after what asked for it may be over.
 	abortFor = 30 * time.Second
+	// abortPause is how long a server first has to notice that a connection is gone.
+	abortPause = 100 * time.Millisecond
 )
 
 // Put keeps a file. Its bytes are all there, and counted, before any is sent. A body that can be read from any place (a file on disk, bytes)
@@ -193,11 +195,28 @@ func (s *Store) putParts(ctx context.Context, name string, src source) error {
 		_, err = s.core.CompleteMultipartUpload(ctx, s.o.Bucket, s.key(name), id, parts, minio.PutObjectOptions{})
 	}
 	if err != nil {
-		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortFor)
-		defer cancel()
-		_ = s.core.AbortMultipartUpload(late, s.o.Bucket, s.key(name), id) // parts that stay are the bucket's lifecycle's to remove
+		s.abort(context.WithoutCancel(ctx), name, id)
 	}
 	return err
+}
+
+// abort takes the parts of a file back. Parts that were cut off on their way may come to lie after it, so that it is asked for until the
+// server knows nothing of them; those that stay all the same are the bucket's lifecycle's to remove.
+func (s *Store) abort(ctx context.Context, name, id string) {
+	ctx, cancel := context.WithTimeout(ctx, abortFor)
+	defer cancel()
+	for pause := abortPause; ; pause *= 2 {
+		_ = s.core.AbortMultipartUpload(ctx, s.o.Bucket, s.key(name), id)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+		_, err := s.core.ListObjectParts(ctx, s.o.Bucket, s.key(name), id, 0, 1)
+		if code, _ := answer(err); code == minio.NoSuchUpload {
+			return
+		}
+	}
 }
 
 func (s *Store) sendParts(ctx context.Context, name, id string, src source) ([]minio.CompletePart, error) {
