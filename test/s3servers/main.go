@@ -1,4 +1,4 @@
-// Package main owns the building of the S3 servers that tests run against, ahead of the tests.
+// Command s3servers builds the S3 servers that tests run against, ahead of the tests.
 package main
 
 import (

@@ -171,6 +171,29 @@ func sum(b []byte) []byte {
 	return h[:]
 }
 
+func TestLargeFilesInOneRequest(t *testing.T) {
+	t.Parallel()
+	s3test.Each(t, func(t *testing.T, server s3test.Server) {
+		o := server.Options
+		o.SingleRequest, o.StorageClass = true, "STANDARD"
+		classes := ""
+		o.Transport = through(func(r *http.Request) (*http.Response, error) {
+			classes += r.Header.Get("x-amz-storage-class") + "."
+			return http.DefaultTransport.RoundTrip(r)
+		})
+		s := open(t, o)
+		if err := s.Put(t.Context(), "x.mp4", io.LimitReader(largeBody(), 20_000_000), -1); err != nil {
+			t.Fatal(err)
+		}
+		if c := s.Counts(); c.Write != 1 || c.Out != 20_000_000 || classes != "STANDARD." {
+			t.Errorf("took %+v, of the classes %s", c, classes)
+		}
+		if info, err := s.Stat(t.Context(), "x.mp4"); err != nil || info.Size != 20_000_000 {
+			t.Errorf("%+v, %v", info, err)
+		}
+	})
+}
+
 // allocated is how many bytes the process asked for while f ran.
 func allocated(f func()) uint64 {
 	var before, after runtime.MemStats
