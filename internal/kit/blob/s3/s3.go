@@ -76,7 +76,7 @@ type Options struct {
 	// Transport replaces the connections to the server, in tests.
 	Transport http.RoundTripper
 	// Observe, when it is not nil, is told of every request that was sent: its class (ClassWrite, ClassRead or ClassDelete, as S3 is
-	// billed), the bytes of its answer's body, and of its own.
+	// billed), the bytes of its answer's body, and of its own. Several goroutines may call it at once.
 	Observe func(class string, in, out int64)
 }
 

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/minio/minio-go/v7"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/gomph/gomph/internal/kit/blob"
@@ -258,6 +259,35 @@ func TestAnInterruptedPutLeavesTheOldFile(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestWalkLeavesOutWhatIsNotOurs(t *testing.T) {
+	t.Parallel()
+	s3test.Each(t, func(t *testing.T, server s3test.Server) {
+		for _, key := range []string{".folder_mark", "Upper.png", "a/.b", "a/b.png", "a c", "ü"} {
+			if _, err := server.Admin.PutObject(t.Context(), server.Options.Bucket, key, strings.NewReader("x"), 1, "", "", minio.PutObjectOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var got []string
+		if err := open(t, server.Options).Walk(t.Context(), "", "", func(i blob.Info) error { got = append(got, i.Name); return nil }); err != nil || len(got) != 1 || got[0] != "a/b.png" {
+			t.Errorf("%q, %v", got, err)
+		}
+	})
+}
+
+// Whoever goes on after a name would miss files of a server that lists in another order.
+func TestWalkRefusesAnotherOrder(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `<ListBucketResult><Contents><Key>b</Key><Size>1</Size><LastModified>2026-01-01T00:00:00Z</LastModified></Contents>`+
+			`<Contents><Key>a</Key><Size>1</Size><LastModified>2026-01-01T00:00:00Z</LastModified></Contents></ListBucketResult>`)
+	}))
+	t.Cleanup(server.Close)
+	s := open(t, s3.Options{Endpoint: server.URL, Bucket: "files", AccessKey: "KEY", SecretKey: "secret", PathStyle: true})
+	if err := s.Walk(t.Context(), "", "", func(blob.Info) error { return nil }); err == nil || !strings.Contains(err.Error(), "order") {
+		t.Errorf("b before a: %v", err)
+	}
 }
 
 func TestServersThatDeleteOneByOne(t *testing.T) {
