@@ -67,6 +67,9 @@ docs: ## write the docs that list things (routes, settings, events, metrics, att
 
 test-deps: test/browser/node_modules/.package-lock.json test/clients/node_modules/.package-lock.json test/peers/node_modules/.package-lock.json # what others wrote, for the end-to-end tests
 
+s3-servers: ## build the S3 servers that others wrote, for the tests of files; the first time takes minutes
+	go run ./test/s3servers
+
 $(WEBBUILT): $(WEBFILES) web/node_modules/.package-lock.json
 	@mkdir -p bin
 	npm --prefix web run build
@@ -77,4 +80,4 @@ $(WEBBUILT): $(WEBFILES) web/node_modules/.package-lock.json
 	cd $* && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-.PHONY: help run dev test check fuzz bench build release web docs test-deps
+.PHONY: help run dev test check fuzz bench build release web docs test-deps s3-servers

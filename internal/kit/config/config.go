@@ -43,6 +43,8 @@ type Config struct {
 	DBPass        string `name:"db-pass" env:"DB_PASS" group:"Mastodon's way to name a database" secret:"" placeholder:"SECRET" help:"See DB_HOST."`
 	DBSSLMode     string `name:"db-sslmode" env:"DB_SSLMODE" group:"Mastodon's way to name a database" placeholder:"MODE" help:"See DB_HOST; disable to verify-full."`
 
+	Files
+
 	RedisURL      string `name:"redis-url" env:"REDIS_URL" group:"Messages and cache" secret:"" placeholder:"URL" help:"redis:// or rediss:// (Redis or Valkey), for live messages, feeds and limits. Empty: inside the process, for a single process."`
 	CacheRedisURL string `name:"cache-redis-url" env:"CACHE_REDIS_URL" group:"Messages and cache" secret:"" placeholder:"URL" help:"Another one for the cache. Default: REDIS_URL."`
 	RedisHost     string `name:"redis-host" env:"REDIS_HOST" group:"Messages and cache" placeholder:"HOST" help:"With REDIS_PORT, REDIS_USER, REDIS_PASSWORD, REDIS_DB: what REDIS_URL says in one."`
@@ -131,6 +133,9 @@ func (c *Config) Check(onlyStreaming bool) error {
 	if c.SMTPFrom == "" {
 		host, _, _ := strings.Cut(c.LocalDomain, ":")
 		c.SMTPFrom = "notifications@" + host
+	}
+	if err := c.checkFiles(); err != nil {
+		return err
 	}
 	for _, list := range [][]string{c.AllowedPrivate, c.TrustedProxies} {
 		if _, err := Prefixes(list); err != nil {

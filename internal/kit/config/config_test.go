@@ -249,7 +249,7 @@ func TestSettingsAreDescribed(t *testing.T) {
 		if secretive := strings.Contains(s.Flag, "pass") || strings.Contains(s.Flag, "secret"); secretive && !s.Secret {
 			t.Errorf("%s would be shown", s.Flag)
 		}
-		if reflect.TypeFor[config.Config]().Field(s.Index).Tag.Get("name") != s.Flag {
+		if reflect.TypeFor[config.Config]().FieldByIndex(s.Index).Tag.Get("name") != s.Flag {
 			t.Errorf("%s has another field", s.Flag)
 		}
 	}

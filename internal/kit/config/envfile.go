@@ -15,26 +15,29 @@ type Setting struct {
 	Flag, Group, Help, Default string
 	Env                        []string
 	Secret                     bool
-	// Index finds the field.
-	Index int
+	// Index finds the field, as reflect's FieldByIndex does.
+	Index []int
 }
 
 // Settings lists every setting, in its order.
 func Settings() []Setting {
-	t := reflect.TypeFor[Config]()
-	out := make([]Setting, 0, t.NumField())
-	for i := range t.NumField() {
-		tag := t.Field(i).Tag
+	fields := reflect.VisibleFields(reflect.TypeFor[Config]())
+	out := make([]Setting, 0, len(fields))
+	for _, field := range fields {
+		if field.Anonymous {
+			continue // its fields follow
+		}
+		tag := field.Tag
 		_, secret := tag.Lookup("secret")
-		out = append(out, Setting{Flag: tag.Get("name"), Group: tag.Get("group"), Help: tag.Get("help"), Default: tag.Get("default"), Env: strings.Split(tag.Get("env"), ","), Secret: secret, Index: i})
+		out = append(out, Setting{Flag: tag.Get("name"), Group: tag.Get("group"), Help: tag.Get("help"), Default: tag.Get("default"), Env: strings.Split(tag.Get("env"), ","), Secret: secret, Index: field.Index})
 	}
 	return out
 }
 
 // Value is a setting's value in c; secrets are masked, and so are passwords in addresses.
 func (s Setting) Value(c *Config) string {
-	v := fmt.Sprint(reflect.ValueOf(*c).Field(s.Index).Interface())
-	if list, ok := reflect.ValueOf(*c).Field(s.Index).Interface().([]string); ok {
+	v := fmt.Sprint(reflect.ValueOf(*c).FieldByIndex(s.Index).Interface())
+	if list, ok := reflect.ValueOf(*c).FieldByIndex(s.Index).Interface().([]string); ok {
 		v = strings.Join(list, ",")
 	}
 	if s.Secret && v != "" {
@@ -67,6 +70,10 @@ var elsewhere = map[string]string{
 	"RAILS_ENV":                "",
 	"NODE_ENV":                 "",
 	"RAILS_SERVE_STATIC_FILES": "files are inside the program",
+	"PAPERCLIP_ROOT_PATH":      "files are in GOMPH_DATA/system",
+	"S3_BATCH_DELETE_RETRY":    "use S3_RETRY_LIMIT",
+	"S3_BATCH_DELETE_LIMIT":    "files are deleted a thousand at a time, or one by one where that is refused",
+	"S3_ENABLE_CHECKSUM_MODE":  "requests are signed with a checksum of their own",
 }
 
 // maxLine bounds a line of a settings file, in bytes; keys in PEM fit many times.
