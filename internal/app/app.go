@@ -25,6 +25,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/trends"
 	"github.com/gomph/gomph/internal/door/activitypub"
 	"github.com/gomph/gomph/internal/kit/blob"
+	"github.com/gomph/gomph/internal/kit/clip"
 	"github.com/gomph/gomph/internal/kit/fetch"
 	"github.com/gomph/gomph/internal/kit/jobs"
 )
@@ -67,6 +68,8 @@ type App struct {
 	Trends        *trends.Service
 	Federation    *activitypub.Server
 	files         blob.Store
+	clips         *clip.Tools
+	roles         string
 	fetch         *fetch.Client
 	doors         doors
 	// onJob is told of each run of a job; nil but in tests.

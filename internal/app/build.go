@@ -45,7 +45,7 @@ func New(ctx context.Context, c *config.Config, o Options) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{base: b}
+	a := &App{base: b, roles: o.Roles}
 	if err := a.build(); err != nil {
 		b.close()
 		return nil, err
@@ -97,7 +97,6 @@ func authorities(file string) (*x509.CertPool, error) {
 func (a *App) build() error {
 	c := a.Config
 	a.Site = settings.Site{LocalDomain: c.LocalDomain, WebDomain: c.WebDomain, HTTPS: c.HTTPS(), StreamingURL: strings.TrimSuffix(c.StreamingBase, "/")}
-	a.buildDomains()
 	private, err := config.Prefixes(c.AllowedPrivate)
 	if err != nil {
 		return err
@@ -112,6 +111,13 @@ func (a *App) build() error {
 	})
 	a.fetch = client
 	a.closers = append(a.closers, client.Close)
+	if a.files, err = a.openFiles(); err != nil {
+		return err
+	}
+	if a.roles != "command" {
+		a.clips = clips(a.Log)
+	}
+	a.buildDomains()
 	resolver := activitypub.NewResolver(activitypub.ResolverDeps{
 		DB: a.DB, Clock: a.Clock, Site: a.Site, Accounts: a.Accounts, Instances: a.Instances, Fetch: client, Cache: a.Cache,
 	})

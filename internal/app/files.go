@@ -18,7 +18,7 @@ const markFile = ".folder_mark"
 
 // shareFiles refuses to go on where other files lie than those that this server's database speaks of.
 func (b *base) shareFiles(ctx context.Context, roles string) error {
-	if !b.Config.Postgres() || !strings.Contains(roles, "web") && !strings.Contains(roles, "worker") {
+	if b.Config.S3() || !b.Config.Postgres() || !strings.Contains(roles, "web") && !strings.Contains(roles, "worker") {
 		return nil // the database lies beside the files, or the process does nothing with them
 	}
 	folder := filepath.Join(b.Config.Data, "system")

@@ -1,11 +1,108 @@
 package app
 
 import (
+	"context"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"sync"
 	"time"
 
+	"github.com/gomph/gomph/internal/domain/media"
+	"github.com/gomph/gomph/internal/kit/blob"
 	"github.com/gomph/gomph/internal/kit/blob/s3"
+	"github.com/gomph/gomph/internal/kit/clip"
 	"github.com/gomph/gomph/internal/kit/config"
 )
+
+// openFiles opens where files are kept: a folder, or a bucket.
+func (b *base) openFiles() (blob.Store, error) {
+	o, on, err := s3Options(b.Config)
+	if err != nil {
+		return nil, err
+	}
+	if !on {
+		disk, err := blob.OpenDisk(filepath.Join(b.Config.Data, "system"))
+		if err != nil {
+			return nil, err
+		}
+		b.closers = append(b.closers, func() { _ = disk.Close() })
+		return disk, nil
+	}
+	bucket, err := s3.Open(o)
+	if err != nil {
+		return nil, err
+	}
+	b.closers = append(b.closers, func() { _ = bucket.Close() })
+	return bucket, nil
+}
+
+var findClips sync.Once
+var foundClips *clip.Tools
+
+// clips finds ffmpeg, once for the process: asking it what it can do takes a moment.
+func clips(log *slog.Logger) *clip.Tools {
+	findClips.Do(func() {
+		foundClips = clip.Find(context.Background(), log, clip.Options{})
+	})
+	return foundClips
+}
+
+// scheme is how this server is reached.
+func scheme(c *config.Config) string {
+	if c.HTTPS() {
+		return "https"
+	}
+	return "http"
+}
+
+// addresses are those under which people see files.
+func (a *App) addresses() *media.Addresses {
+	root := a.Config.FilesURL(scheme(a.Config))
+	if strings.HasPrefix(root, "/") {
+		root = a.Site.URL(root)
+	}
+	return media.NewAddresses(a.Site, a.Secret, root, a.Config.MediaHost != "")
+}
+
+// fileHost is the host that has files and nothing else, and fileFolder the beginning of their paths at the web's own.
+func fileHost(c *config.Config) string {
+	if c.MediaHost != "" {
+		return c.MediaHost
+	}
+	root := c.FilesURL(scheme(c))
+	_, rest, _ := strings.Cut(root, "://")
+	host, path, _ := strings.Cut(rest, "/")
+	if path != "" || host == c.WebDomain {
+		return "" // somebody else's: a bucket below a host
+	}
+	return host
+}
+
+func fileFolder(c *config.Config) string {
+	if strings.HasPrefix(c.RootURL, "/") {
+		return c.RootURL
+	}
+	return "/system"
+}
+
+// mediaHosts are the origins beside the web's own from where pages show files.
+func (a *App) mediaHosts() []string {
+	var out []string
+	if root := a.Media.Addresses.Root(); !strings.HasPrefix(root, a.Site.Base()+"/") {
+		out = append(out, originOf(root))
+	}
+	for _, at := range a.Config.MediaHosts {
+		out = append(out, originOf(at))
+	}
+	return out
+}
+
+func originOf(address string) string {
+	scheme, rest, _ := strings.Cut(address, "://")
+	host, _, _ := strings.Cut(rest, "/")
+	return scheme + "://" + host
+}
 
 // s3Options are what the settings say of the S3 server with the files; false when files are in a folder.
 func s3Options(c *config.Config) (o s3.Options, on bool, err error) {

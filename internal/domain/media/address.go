@@ -23,6 +23,9 @@ const (
 	Cards       = "cards"
 )
 
+// Sites are pictures that stand for this server; they are stored, and never another's.
+const Sites = "sites"
+
 // Renditions, by the names that addresses have.
 const (
 	Original = "original"

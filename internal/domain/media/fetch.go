@@ -23,20 +23,18 @@ type wish struct {
 }
 
 const (
-	avatarSide   = 400
-	headerPixels = 1500 * 500
+	headerPixels = headerWidth * headerHeight
 	emojiPixels  = 256 * 256
-	// maxProfileImage is how many bytes an avatar or a header may have; maxEmoji an emoji of another server, which ought to have 256 kB.
-	maxProfileImage = 8 << 20
-	maxEmoji        = 1 << 20
+	// maxForeignEmoji is how many bytes an emoji of another server may have, whose limit may be another.
+	maxForeignEmoji = 1 << 20
 )
 
 var wishes = map[string]wish{
 	Attachments: {"cache/media_attachments/files", MaxVideo, []picture.Rendition{{Pixels: originalPixels, Moving: true, Untouched: true}, {Pixels: smallPixels}}},
-	Avatars:     {"cache/accounts/avatars", maxProfileImage, []picture.Rendition{{Width: avatarSide, Height: avatarSide, Moving: true}, {Width: avatarSide, Height: avatarSide}}},
-	Headers:     {"cache/accounts/headers", maxProfileImage, []picture.Rendition{{Pixels: headerPixels, Moving: true, Untouched: true}, {Pixels: headerPixels}}},
-	Emojis:      {"cache/custom_emojis/images", maxEmoji, []picture.Rendition{{Pixels: emojiPixels, Moving: true, Untouched: true}, {Pixels: emojiPixels, PNG: true}}},
-	Cards:       {"cache/preview_cards/images", maxProfileImage, []picture.Rendition{{Pixels: smallPixels}}},
+	Avatars:     {"cache/accounts/avatars", MaxProfileImage, []picture.Rendition{{Width: avatarSide, Height: avatarSide, Moving: true}, {Width: avatarSide, Height: avatarSide}}},
+	Headers:     {"cache/accounts/headers", MaxProfileImage, []picture.Rendition{{Pixels: headerPixels, Moving: true, Untouched: true}, {Pixels: headerPixels}}},
+	Emojis:      {"cache/custom_emojis/images", maxForeignEmoji, []picture.Rendition{{Pixels: emojiPixels, Moving: true, Untouched: true}, {Pixels: emojiPixels, PNG: true}}},
+	Cards:       {"cache/preview_cards/images", MaxProfileImage, []picture.Rendition{{Pixels: smallPixels}}},
 }
 
 // known reports whether files of a kind are shown.

@@ -46,9 +46,9 @@ const (
 type Size struct {
 	Width     int
 	Height    int
-	FrameRate string  `json:",omitempty"` // a fraction, as in 30000/1001
-	Duration  float64 `json:",omitempty"`
-	Bitrate   int     `json:",omitempty"`
+	FrameRate string // a fraction, as in 30000/1001
+	Duration  float64
+	Bitrate   int
 }
 
 // Point is a focal point, each coordinate from -1 to 1.
@@ -62,7 +62,7 @@ type Meta struct {
 	Original *Size
 	Small    *Size
 	Focus    *Point
-	Colors   *Colors `json:",omitempty"`
+	Colors   *Colors
 }
 
 // Colors are what goes with the cover of a sound, as #rrggbb.

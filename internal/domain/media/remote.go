@@ -63,8 +63,8 @@ type Kept struct {
 
 // KeptMeta is what was found out of a fetched file.
 type KeptMeta struct {
-	Original, Small *Size  `json:",omitempty"`
-	Blurhash        string `json:",omitempty"`
+	Original, Small *Size
+	Blurhash        string
 }
 
 // Name is the stored file of a rendition; errs.NotFound when there is none.

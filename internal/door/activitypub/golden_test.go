@@ -204,7 +204,7 @@ func (g *gallery) describe() error {
 }
 
 func (g *gallery) put(e media.CustomEmoji) error {
-	return media.New(g.db, ids.NewSource(g.clock, 2), g.clock).PutEmoji(ctx(), e)
+	return media.New(media.Deps{DB: g.db, IDs: ids.NewSource(g.clock, 2), Clock: g.clock}).PutEmoji(ctx(), e)
 }
 
 // TestServed keeps what can be read.

@@ -109,7 +109,7 @@ func process(t testing.TB, d *db.DB, c *clock.Fake, site settings.Site, slot int
 	n.instances = instances.New(d, c, n.jobs, options...)
 	n.accounts = accounts.New(accounts.Deps{DB: d, Jobs: n.jobs, IDs: source, Clock: c, Site: site})
 	n.relations = relations.New(relations.Deps{DB: d, Jobs: n.jobs, IDs: source, Clock: c, Accounts: n.accounts})
-	files := media.New(d, source, c)
+	files := media.New(media.Deps{DB: d, IDs: source, Clock: c})
 	client := fetch.New(fetch.Options{AllowPrivate: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, UserAgent: "Gomph test", Clock: c, AllowHTTP: true,
 		Lookup: func(context.Context, string) ([]netip.Addr, error) { return nil, errors.New("tests look no names up") }})
 	t.Cleanup(client.Close)

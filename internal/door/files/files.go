@@ -4,7 +4,6 @@ package files
 
 import (
 	"context"
-	"embed"
 	"errors"
 	"io"
 	"log/slog"
@@ -16,16 +15,10 @@ import (
 
 	"github.com/gomph/gomph/internal/domain/media"
 	"github.com/gomph/gomph/internal/domain/settings"
-	"github.com/gomph/gomph/internal/door/mastodon/entity"
 	"github.com/gomph/gomph/internal/kit/blob"
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/errs"
 )
-
-// static are the pictures of those who have none.
-//
-//go:embed static/*.png
-var static embed.FS
 
 // Deps is what the addresses stand on.
 type Deps struct {
@@ -34,9 +27,9 @@ type Deps struct {
 	Media    *media.Service
 	Files    blob.Store
 	Log      *slog.Logger
-	// Host is one that serves files and nothing else, with its port if it has one; Folder is the beginning of their paths there. Both empty: the
-	// web's own host alone.
-	Host, Folder string
+	// Folder is the beginning of the paths of stored files, as /system. Host is one that serves files and nothing else, with its port if it has
+	// one, and without the folder; empty for none.
+	Folder, Host string
 }
 
 // Server serves files.
@@ -49,25 +42,21 @@ type Server struct {
 func New(d Deps) *Server {
 	s := &Server{Deps: d, alone: chi.NewRouter()}
 	if d.Host != "" {
-		s.mount(s.alone, "/"+strings.Trim(d.Folder, "/"))
+		s.mount(s.alone, "")
 	}
 	return s
 }
 
 // Mount serves files at the web's own host.
 func (s *Server) Mount(mux chi.Router) {
-	for at, file := range map[string]string{entity.MissingAvatar: "static/avatar.png", entity.MissingHeader: "static/header.png"} {
-		mux.Method(http.MethodGet, at, s.embedded(file))
-		mux.Method(http.MethodHead, at, s.embedded(file))
-	}
-	s.mount(mux, "/system")
+	s.mount(mux, "/"+strings.Trim(s.Folder, "/"))
 }
 
 func (s *Server) mount(mux chi.Router, folder string) {
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
 		mux.Method(method, media.ProxyPath+"{id:[0-9]+}/{rendition}/{key}", http.HandlerFunc(s.attachment))
 		mux.Method(method, media.ProxyPath+"{kind:[a-z]+}/{rendition}/{key}/{url}", http.HandlerFunc(s.picture))
-		mux.Method(method, strings.TrimSuffix(folder, "/")+"/*", http.HandlerFunc(s.stored))
+		mux.Method(method, folder+"/*", http.HandlerFunc(s.stored))
 	}
 }
 
@@ -100,14 +89,6 @@ func headers(h http.Header, kind string) {
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 	// A name is never used for other bytes.
 	h.Set("Cache-Control", "public, max-age=31536000, immutable")
-}
-
-func (s *Server) embedded(name string) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		headers(w.Header(), "image/png")
-		w.Header().Set("Cache-Control", "public, max-age=86400")
-		http.ServeFileFS(w, r, static, name)
-	})
 }
 
 // shown reports whether a type is one of those that people look at or listen to.

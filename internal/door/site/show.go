@@ -167,7 +167,7 @@ func (s *Server) showPost(p *shown, st *statuses.Status) (view.Post, bool) {
 		post.Poll = s.showPoll(poll)
 	}
 	if c := p.cards[st.ID]; c != nil {
-		post.Card = showCard(c)
+		post.Card = s.showCard(c)
 	}
 	if app, ok := p.Apps[st.ApplicationID]; ok {
 		post.AppName, post.AppURL = app.Name, app.Website
@@ -177,7 +177,7 @@ func (s *Server) showPost(p *shown, st *statuses.Status) (view.Post, bool) {
 	return post, true
 }
 
-func showCard(c *links.Card) *view.Card {
+func (s *Server) showCard(c *links.Card) *view.Card {
 	return &view.Card{URL: c.Link, Title: cmp.Or(c.Title, c.Link), Description: c.Description, Provider: cmp.Or(c.ProviderName, weburl.Host(c.URL)), ImageURL: s.Addresses.Of(media.Cards, c.Image, false), ImageAlt: c.ImageDescription}
 }
 

@@ -62,16 +62,12 @@ func newWorld(t testing.TB) *world {
 		NewKeys: func() (accounts.Keys, error) { return accounts.Keys{}, nil }})
 	on[archive.BackupReady](w.Jobs)
 	w.archive = archive.New(archive.Deps{DB: w.DB, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Site: w.Site, Accounts: w.Accounts, Relations: w.Relations, Statuses: w.Statuses})
-	files, err := blob.OpenDisk(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = files.Close() })
-	w.files = files
+	w.files = w.Files
 	subs := subscriptions.New(subscriptions.Deps{DB: w.DB, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Settings: w.settings, Accounts: w.Accounts, Access: w.access, Relations: w.Relations, Statuses: w.Statuses})
 	w.subscriptions = subs
+	var err error
 	w.site, err = site.New(site.Deps{DB: w.DB, Clock: w.Clock, Site: w.Site, Settings: w.settings, Instances: w.Instances, Accounts: w.Accounts, Access: w.access, Relations: w.Relations, Subscriptions: subs, Annual: annual.New(annual.Deps{DB: w.DB, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Settings: w.settings}),
-		Statuses: w.Statuses, Collections: w.Collections, Archive: w.archive, Files: files, Links: w.Links, Limiter: limit.New(cache.NewLocalAt(1<<20, w.Clock), w.Clock, nil), Version: "1.2.3", Dist: fstest.MapFS{
+		Statuses: w.Statuses, Collections: w.Collections, Archive: w.archive, Files: w.Files, Addresses: w.Media.Addresses, Links: w.Links, Limiter: limit.New(cache.NewLocalAt(1<<20, w.Clock), w.Clock, nil), Version: "1.2.3", Dist: fstest.MapFS{
 			".vite/manifest.json": {Data: []byte(`{"src/main.ts":{"file":"assets/main-1.js","css":["assets/main-2.css"]}}`)},
 			"assets/main-1.js":    {Data: []byte("run()")},
 			"assets/main-2.css":   {Data: []byte("body{}")},

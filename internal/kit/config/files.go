@@ -18,7 +18,7 @@ type Files struct {
 	S3Key       string `name:"aws-access-key-id" env:"AWS_ACCESS_KEY_ID" group:"Files" placeholder:"KEY" help:"The key, which may read, write, delete and list (s3:GetObject, s3:PutObject, s3:PutObjectAcl, s3:DeleteObject, s3:ListBucket)."`
 	S3Secret    string `name:"aws-secret-access-key" env:"AWS_SECRET_ACCESS_KEY" group:"Files" secret:"" placeholder:"SECRET" help:"Its secret."`
 	S3Signature string `name:"s3-signature-version" env:"S3_SIGNATURE_VERSION" group:"Files" default:"v4" placeholder:"VERSION" help:"Only v4 is spoken."`
-	S3Host      string `name:"s3-hostname" env:"S3_HOSTNAME" group:"Files" placeholder:"HOST" help:"Where people get files, below the bucket's name. Default: the host of S3_ENDPOINT."`
+	S3Host      string `name:"s3-hostname" env:"S3_HOSTNAME" group:"Files" placeholder:"HOST" help:"Where people get files, below the bucket's name, when it is not this server that gives them out. Default: this server does, so that addresses stay what they are when files move."`
 	S3Alias     string `name:"s3-alias-host" env:"S3_ALIAS_HOST,S3_CLOUDFRONT_HOST" group:"Files" placeholder:"HOST" help:"Where people get files instead, without the bucket's name: a proxy, or a network of caches."`
 	S3Protocol  string `name:"s3-protocol" env:"S3_PROTOCOL" group:"Files" enum:",https,http" default:"https" placeholder:"PROTOCOL" help:"How people reach either, and how S3_ENDPOINT is spoken to when it is a host alone."`
 
@@ -32,6 +32,7 @@ type Files struct {
 	S3SingleRequest string `name:"s3-force-single-request" env:"S3_FORCE_SINGLE_REQUEST" group:"Files" enum:",true,false" default:"" placeholder:"BOOL" help:"true sends large files whole, for servers that cannot put parts together."`
 	S3Threshold     int64  `name:"s3-multipart-threshold" env:"S3_MULTIPART_THRESHOLD" group:"Files" default:"16777216" placeholder:"BYTES" help:"Larger files are sent in parts."`
 
+	MediaHost  string   `name:"media-host" env:"GOMPH_MEDIA_HOST" group:"Files" placeholder:"HOST" help:"A host of its own for files, which leads to this server too: nothing but pictures, video and sound is there, no page and no cookie. Addresses stay what they are wherever files are kept."`
 	RootURL    string   `name:"paperclip-root-url" env:"PAPERCLIP_ROOT_URL" group:"Files" placeholder:"URL" help:"Where people get files that are in GOMPH_DATA: a path of this server, or an address elsewhere that serves GOMPH_DATA/system. Default: /system."`
 	MediaHosts []string `name:"extra-media-hosts" env:"EXTRA_MEDIA_HOSTS" group:"Files" sep:"," placeholder:"URLS" help:"Further addresses that pages may show pictures, video and sound from, like https://data.example.com."`
 }
@@ -46,9 +47,12 @@ const (
 // S3 reports whether files are kept on an S3 server.
 func (f *Files) S3() bool { return f.S3Enabled == "true" }
 
-// FilesURL is where people get files, without a slash at its end: an address, or a path of this server.
-func (f *Files) FilesURL() string {
-	if !f.S3() {
+// FilesURL is where people get files, without a slash at its end: an address, or a path of this server. Scheme is that of a host of its own.
+func (f *Files) FilesURL(scheme string) string {
+	if f.MediaHost != "" {
+		return scheme + "://" + f.MediaHost
+	}
+	if !f.S3() || f.S3Alias == "" && f.S3Host == "" {
 		if root := strings.TrimRight(f.RootURL, "/"); root != "" {
 			return root
 		}
@@ -60,28 +64,13 @@ func (f *Files) FilesURL() string {
 	}
 	at := f.S3Alias
 	if at == "" {
-		at = strings.TrimRight(f.publicHost(), "/") + "/" + f.S3Bucket
+		at = strings.TrimRight(f.S3Host, "/") + "/" + f.S3Bucket
 	}
 	at = strings.TrimRight(at, "/")
 	if prefix := strings.Trim(f.S3Prefix, "/"); prefix != "" {
 		at += "/" + prefix
 	}
 	return protocol + "://" + at
-}
-
-// publicHost is the host that has files below the bucket's name.
-func (f *Files) publicHost() string {
-	if f.S3Host != "" {
-		return f.S3Host
-	}
-	if f.S3Endpoint != "" {
-		_, host, found := strings.Cut(f.S3Endpoint, "://")
-		if !found {
-			host = f.S3Endpoint
-		}
-		return host
-	}
-	return "s3." + f.S3Region + ".amazonaws.com"
 }
 
 // checkFiles fills in what follows from other settings of files and refuses what cannot work.
@@ -95,6 +84,10 @@ func (f *Files) checkFiles() error {
 	if f.RootURL != "" && !strings.HasPrefix(f.RootURL, "/") && !isOrigin(f.RootURL) {
 		return fmt.Errorf("PAPERCLIP_ROOT_URL must be a path like /system or an address like https://files.example.com, not %q", f.RootURL)
 	}
+	if strings.ContainsAny(f.MediaHost, "/@? ") {
+		return fmt.Errorf("GOMPH_MEDIA_HOST must be a host alone, like media.example, not %q", f.MediaHost)
+	}
+	f.MediaHost = strings.ToLower(f.MediaHost)
 	if !f.S3() {
 		return nil
 	}

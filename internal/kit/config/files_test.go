@@ -25,10 +25,11 @@ func TestWherePeopleGetFiles(t *testing.T) {
 		{"/system", with(func(*config.Config) {})},
 		{"/media", with(func(c *config.Config) { c.RootURL = "/media/" })},
 		{"https://files.example.com", with(func(c *config.Config) { c.RootURL, c.S3Bucket = "https://files.example.com/", "unused" })},
-		{"https://s3.us-east-1.amazonaws.com/files", onS3(func(*config.Config) {})},
-		{"https://s3.eu-west-1.amazonaws.com/files", onS3(func(c *config.Config) { c.S3Region = "eu-west-1" })},
-		{"https://s3.example.com/files", onS3(func(c *config.Config) { c.S3Endpoint = "https://s3.example.com/" })},
-		{"http://127.0.0.1:9000/files", onS3(func(c *config.Config) { c.S3Endpoint, c.S3Protocol = "127.0.0.1:9000", "http" })},
+		{"/system", onS3(func(*config.Config) {})},
+		{"https://media.example", onS3(func(c *config.Config) { c.MediaHost, c.S3Alias = "Media.example", "cdn.example.com" })},
+		{"https://media.example", with(func(c *config.Config) { c.MediaHost = "media.example" })},
+		{"https://files.example.com", onS3(func(c *config.Config) { c.RootURL = "https://files.example.com" })},
+		{"http://127.0.0.1:9000/files", onS3(func(c *config.Config) { c.S3Host, c.S3Protocol = "127.0.0.1:9000", "http" })},
 		{"https://pub.example.com/files", onS3(func(c *config.Config) { c.S3Endpoint, c.S3Host = "http://10.0.0.1:9000", "pub.example.com" })},
 		{"https://cdn.example.com", onS3(func(c *config.Config) { c.S3Host, c.S3Alias = "pub.example.com", "cdn.example.com" })},
 		{"https://cdn.example.com/x/a", onS3(func(c *config.Config) { c.S3Alias, c.S3Prefix, c.RootURL = "cdn.example.com/x/", "/a/", "/unused" })},
@@ -36,7 +37,7 @@ func TestWherePeopleGetFiles(t *testing.T) {
 		if err := c.config.Check(false); err != nil {
 			t.Errorf("%s: %v", c.want, err)
 		}
-		if got := c.config.FilesURL(); got != c.want {
+		if got := c.config.FilesURL("https"); got != c.want {
 			t.Errorf("%s, not %s", got, c.want)
 		}
 	}

@@ -67,7 +67,8 @@ func Command(ctx context.Context, l Limits, name string, args ...string) *exec.C
 }
 
 func environment(l Limits) []string {
-	return []string{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + l.Folder, "TMPDIR=" + l.Folder, "LC_ALL=C.UTF-8"}
+	return []string{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + l.Folder, "TMPDIR=" + l.Folder, "LC_ALL=C.UTF-8",
+		"MALLOC_ARENA_MAX=2"} // with more, glibc reserves more memory than some limits leave
 }
 
 func wrapped(ctx context.Context, o order) *exec.Cmd {

@@ -29,13 +29,13 @@ import (
 
 // World is every domain service on one database, with a clock that the test moves.
 type World struct {
-	T           testing.TB
-	DB          *db.DB
-	Clock       *clock.Fake
-	IDs         *ids.Source
-	Jobs        *jobs.Jobs
-	Site        settings.Site
-	Settings    *settings.Service
+	T        testing.TB
+	DB       *db.DB
+	Clock    *clock.Fake
+	IDs      *ids.Source
+	Jobs     *jobs.Jobs
+	Site     settings.Site
+	Settings *settings.Service
 	// Files has what Media stores.
 	Files       *blob.Memory
 	Instances   *instances.Service
@@ -128,6 +128,20 @@ func (w *World) Post(by *accounts.Account, text string, edit ...func(*statuses.D
 	st, err := w.Statuses.Post(context.Background(), by, d)
 	w.must(err)
 	return st
+}
+
+// File makes an attachment that waits for a post of an account; nothing is stored under its name.
+func (w *World) File(by *accounts.Account, description string) media.Attachment {
+	w.T.Helper()
+	id := w.IDs.Next()
+	w.must(w.DB.Write(context.Background(), func(tx *db.Tx) error {
+		_, err := tx.Exec(context.Background(), "INSERT INTO media_attachments (id, account_id, kind, file, description, created_at, updated_at) VALUES ($1, $2, 'image', $3, $4, $5, $5)",
+			id, by.ID, blob.Path("media_attachments/files", id, "original", ".png"), description, db.Ms(w.Clock.Now()))
+		return err
+	}))
+	a, err := w.Media.ByID(context.Background(), w.DB, by.ID, id)
+	w.must(err)
+	return a
 }
 
 // Receive stores a post of a remote account; its other fields are changed by edit.

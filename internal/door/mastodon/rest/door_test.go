@@ -30,7 +30,6 @@ import (
 	"github.com/gomph/gomph/internal/door/mastodon/api"
 	"github.com/gomph/gomph/internal/door/mastodon/entity"
 	"github.com/gomph/gomph/internal/door/mastodon/rest"
-	"github.com/gomph/gomph/internal/kit/blob"
 	"github.com/gomph/gomph/internal/kit/cache"
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/errs"
@@ -125,15 +124,10 @@ func openWith(t testing.TB, d *db.DB, change ...func(*api.Deps)) *door {
 	o.search = search.New(search.Deps{DB: d, IDs: w.IDs, Clock: w.Clock, Accounts: w.Accounts})
 	o.trends = trends.New(trends.Deps{DB: d, Clock: w.Clock, Settings: config})
 	o.config = config
-	files, err := blob.OpenDisk(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = files.Close() })
 	subs := subscriptions.New(subscriptions.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Settings: config, Accounts: w.Accounts, Access: o.access, Relations: w.Relations, Statuses: w.Statuses})
 	jobs.On(w.Jobs, "test.subscriptions_asked", jobs.Policy{Queue: jobs.Mailers}, func(context.Context, subscriptions.Asked) error { return nil })
 	a := rest.New(rest.Deps{DB: d, Clock: w.Clock, Site: w.Site, Settings: config, Access: o.access, Accounts: w.Accounts, Relations: w.Relations, Instances: w.Instances,
-		Statuses: w.Statuses, Collections: w.Collections, Media: w.Media, Links: w.Links, Filters: filter, Moderation: moderation.New(moderation.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Accounts: w.Accounts, Statuses: w.Statuses}), Notifications: o.notices, Feeds: o.feeds, Trends: o.trends, Files: files, Finder: o.finder, Version: "1.0.0", VAPIDKey: "public", Translator: libreTranslate(t), Cache: cache.NewLocalAt(1<<20, w.Clock),
+		Statuses: w.Statuses, Collections: w.Collections, Media: w.Media, Links: w.Links, Filters: filter, Moderation: moderation.New(moderation.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Accounts: w.Accounts, Statuses: w.Statuses}), Notifications: o.notices, Feeds: o.feeds, Trends: o.trends, Finder: o.finder, Version: "1.0.0", VAPIDKey: "public", Translator: libreTranslate(t), Cache: cache.NewLocalAt(1<<20, w.Clock),
 		Render: o.render,
 		Search: o.search, Announcements: o.announcements, Annual: o.annual, Subscriptions: subs})
 	o.routes, o.web = a.Routes(), a
@@ -144,7 +138,15 @@ func openWith(t testing.TB, d *db.DB, change ...func(*api.Deps)) *door {
 	}
 	mux := chi.NewRouter()
 	api.Mount(mux, o.routes, deps)
-	a.MountFiles(mux)
+	mux.Handle("/system/*", http.StripPrefix("/system/", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		f, err := w.Files.Open(r.Context(), r.URL.Path)
+		if err != nil {
+			http.NotFound(rw, r)
+			return
+		}
+		defer f.Close()
+		http.ServeContent(rw, r, r.URL.Path, f.ModTime, f)
+	})))
 	o.h = mux
 	return o
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/door/mastodon/api"
 	"github.com/gomph/gomph/internal/door/mastodon/entity"
+	"github.com/gomph/gomph/internal/kit/clip"
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/errs"
 	"github.com/gomph/gomph/internal/kit/ids"
@@ -111,7 +112,7 @@ func (a *API) configuration(i settings.Instance) entity.Configuration {
 		Accounts: entity.AccountLimits{MaxDisplayNameLength: accounts.MaxDisplayName, MaxNoteLength: accounts.MaxNote, MaxAvatarDescriptionLength: accounts.MaxImageDescription,
 			MaxHeaderDescriptionLength: accounts.MaxImageDescription, MaxPinnedStatuses: statuses.MaxPins, MaxProfileFields: accounts.MaxFields,
 			ProfileFieldNameLimit: accounts.MaxFieldText, ProfileFieldValueLimit: accounts.MaxFieldText},
-		Statuses: statusLimits(), MediaAttachments: mediaLimits(), Polls: pollLimits(),
+		Statuses: statusLimits(), MediaAttachments: a.mediaLimits(), Polls: pollLimits(),
 		TimelinesAccess: entity.TimelinesAccess{LiveFeeds: everybody, HashtagFeeds: everybody, TrendingLinkFeeds: everybody},
 	}
 	c.Vapid.PublicKey, c.Translation.Enabled = a.VAPIDKey, a.Translator != nil
@@ -130,9 +131,13 @@ func statusLimits() entity.StatusLimits {
 	return entity.StatusLimits{MaxCharacters: statuses.MaxCharacters, MaxMediaAttachments: media.MaxAttachments, CharactersReservedPerURL: urlCharacters}
 }
 
-// mediaLimits tell what is taken: pictures alone, so that the limits of videos are zero.
-func mediaLimits() entity.MediaLimits {
-	return entity.MediaLimits{SupportedMimeTypes: picture.Formats, ImageSizeLimit: maxImage, ImageMatrixLimit: picture.MaxPixels}
+// mediaLimits tell what is taken; without ffmpeg that is pictures alone, so that the limits of videos are zero.
+func (a *API) mediaLimits() entity.MediaLimits {
+	out := entity.MediaLimits{SupportedMimeTypes: a.Media.Types(), ImageSizeLimit: media.MaxImage, ImageMatrixLimit: picture.MaxPixels}
+	if len(out.SupportedMimeTypes) > len(picture.Formats) {
+		out.VideoSizeLimit, out.VideoFrameRateLimit, out.VideoMatrixLimit = media.MaxVideo, clip.MaxFrameRate, clip.MaxVideoPixels
+	}
+	return out
 }
 
 func pollLimits() entity.PollLimits {
@@ -147,7 +152,7 @@ func (a *API) v1Instance(w http.ResponseWriter, r *api.Request) error {
 	}
 	out := entity.V1Instance{URI: a.Site.LocalDomain, Title: i.Title, ShortDescription: i.Description, Description: i.Description, Email: i.ContactEmail,
 		Version: a.apiVersionText(), Thumbnail: new(a.Site.URL(entity.MissingHeader)), Languages: []string{"en"}, Registrations: i.Open(), ApprovalRequired: i.Approval(), InvitesEnabled: true}
-	out.Configuration.Statuses, out.Configuration.MediaAttachments, out.Configuration.Polls = statusLimits(), mediaLimits(), pollLimits()
+	out.Configuration.Statuses, out.Configuration.MediaAttachments, out.Configuration.Polls = statusLimits(), a.mediaLimits(), pollLimits()
 	out.URLs.StreamingAPI = a.Site.Streaming()
 	if out.Stats.UserCount, err = a.Accounts.LocalCount(r.Context(), a.DB); err != nil {
 		return err

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
-	"github.com/gomph/gomph/internal/domain/media"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/testkit/dbtest"
@@ -22,10 +21,7 @@ func TestPiecesAreTheWhole(t *testing.T) {
 		ann, bob, cat := d.person("ann"), d.person("bob"), d.person("cat")
 		far := d.Remote("far", "far.example")
 		d.Follow(bob.Account, ann.Account)
-		file, err := d.Media.Add(d.Ctx(), media.Attachment{AccountID: ann.ID, Kind: media.Image, File: "media/aa/b.png", Description: "a trout"})
-		if err != nil {
-			t.Fatal(err)
-		}
+		file := d.File(ann.Account, "a trout")
 		first := d.Post(ann.Account, "hello @bob #tag <b>", func(x *statuses.Draft) { x.MediaIDs, x.SpoilerText = []int64{file.ID}, "cw" })
 		poll := d.Post(ann.Account, "fish?", func(x *statuses.Draft) {
 			x.Poll = &statuses.PollDraft{Options: []string{"trout", "eel"}, ExpiresIn: time.Hour}

@@ -1,14 +1,14 @@
 package rest
 
 import (
-	"context"
-	"image"
+	"fmt"
 	"net/http"
 	"strings"
 
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/accounts"
 	"github.com/gomph/gomph/internal/domain/collections"
+	"github.com/gomph/gomph/internal/domain/media"
 	"github.com/gomph/gomph/internal/door/mastodon/api"
 	"github.com/gomph/gomph/internal/door/mastodon/entity"
 	"github.com/gomph/gomph/internal/kit/errs"
@@ -17,17 +17,10 @@ import (
 )
 
 const (
-	// maxProfileImage is how many bytes an avatar or a header has when it is uploaded (Mastodon).
-	maxProfileImage = 8 << 20
 	// maxProfileUpload is a body with both.
-	maxProfileUpload = 2*maxProfileImage + 1<<20
+	maxProfileUpload = 2*media.MaxProfileImage + 1<<20
 	// maxAttributionDomains is how many sites may name an account as an author (Mastodon).
 	maxAttributionDomains = 100
-)
-
-var (
-	avatarSize = image.Pt(400, 400)
-	headerSize = image.Pt(1500, 500)
 )
 
 func (a *API) verifyCredentials(w http.ResponseWriter, r *api.Request) error {
@@ -105,7 +98,7 @@ func (a *API) changeProfile(r *api.Request, change accounts.Profile) (*accounts.
 	if err != nil {
 		return nil, err
 	}
-	return acct, a.dropReplaced(r.Context(), r.Account, acct)
+	return acct, a.Media.DropReplaced(r.Context(), r.Account, acct)
 }
 
 func (a *API) profile(w http.ResponseWriter, r *api.Request) error {
@@ -258,33 +251,25 @@ func applyDefaults(p *access.Preferences, src *httpio.Params) {
 // storeImages stores what was uploaded; the files are there before the profile names them.
 func (a *API) storeImages(r *api.Request, change *accounts.Profile) error {
 	for _, i := range []struct {
-		param, folder string
-		size          image.Point
-		into          **string
-	}{{"avatar", "avatars", avatarSize, &change.Avatar}, {"header", "headers", headerSize, &change.Header}} {
+		param, kind string
+		into        **string
+	}{{"avatar", media.Avatars, &change.Avatar}, {"header", media.Headers, &change.Header}} {
 		f := r.Params.File(i.param)
 		if f == nil {
 			continue
 		}
-		name, err := a.storeImage(r.Context(), f, i.folder, i.size)
+		file, err := f.Open()
+		if err != nil {
+			return fmt.Errorf("opening an upload: %w", err)
+		}
+		name, err := a.Media.PutImage(r.Context(), i.kind, int64(r.Account.ID), file, f.Size)
+		_ = file.Close() // only read
 		if err != nil {
 			return err
 		}
 		*i.into = &name
 	}
 	return nil
-}
-
-// dropReplaced deletes the files that a profile named before and names no more.
-func (a *API) dropReplaced(ctx context.Context, before, now *accounts.Account) error {
-	var gone []string
-	if before.Avatar != now.Avatar {
-		gone = append(gone, before.Avatar)
-	}
-	if before.Header != now.Header {
-		gone = append(gone, before.Header)
-	}
-	return a.Files.Delete(ctx, gone...)
 }
 
 // deleteImage removes the avatar or the header.

@@ -26,13 +26,11 @@ import (
 	"github.com/gomph/gomph/internal/domain/trends"
 	"github.com/gomph/gomph/internal/door/mastodon/api"
 	"github.com/gomph/gomph/internal/door/mastodon/entity"
-	"github.com/gomph/gomph/internal/kit/blob"
 	"github.com/gomph/gomph/internal/kit/cache"
 	"github.com/gomph/gomph/internal/kit/clock"
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/errs"
 	"github.com/gomph/gomph/internal/kit/httpio"
-	"github.com/gomph/gomph/internal/kit/picture"
 	"github.com/gomph/gomph/internal/kit/translate"
 )
 
@@ -66,7 +64,6 @@ type Deps struct {
 	Annual        *annual.Service
 	Subscriptions *subscriptions.Service
 	Render        *entity.Renderer
-	Files         blob.Store
 	// Finder is nil for a server that never looks elsewhere.
 	Finder Finder
 	// VAPIDKey is the public key by which push services know this server.
@@ -81,11 +78,10 @@ type Deps struct {
 // API answers.
 type API struct {
 	Deps
-	studio *picture.Studio
 }
 
 // New makes the API.
-func New(d Deps) *API { return &API{Deps: d, studio: picture.NewStudio()} }
+func New(d Deps) *API { return &API{Deps: d} }
 
 // maxLookups bounds how many accounts or posts one request names by id.
 const maxLookups = 500

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gomph/gomph/internal/domain/media"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/testkit/dbtest"
@@ -40,10 +39,7 @@ func TestAPostWaitsForItsTime(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, base *db.DB) {
 		d := open(t, base)
 		ann, bob := d.person("ann"), d.person("bob")
-		file, err := d.Media.Add(d.Ctx(), media.Attachment{AccountID: ann.ID, Kind: media.Image, File: "media/aa/b.png"})
-		if err != nil {
-			t.Fatal(err)
-		}
+		file := d.File(ann.Account, "")
 		at := d.Clock.Now().Add(48 * time.Hour).UTC()
 		body := object{"status": "later", "spoiler_text": "cw", "visibility": "unlisted", "language": "de", "media_ids": []string{idsOf(file.ID)}, "scheduled_at": at.Format(time.RFC3339)}
 		made := d.call("POST", "/api/v1/statuses", ann, body, "Idempotency-Key", "k").want(200)
@@ -88,10 +84,7 @@ func TestAPostInWaitingIsForgotten(t *testing.T) {
 		d := open(t, base)
 		ann := d.person("ann")
 		parent := d.Post(ann.Account, "first")
-		file, err := d.Media.Add(d.Ctx(), media.Attachment{AccountID: ann.ID, Kind: media.Image, File: "media/aa/b.png"})
-		if err != nil {
-			t.Fatal(err)
-		}
+		file := d.File(ann.Account, "")
 		at := d.Clock.Now().Add(time.Hour).UTC().Format("2006-01-02 15:04:05")
 		a := d.post("/api/v1/statuses", ann, object{"status": "a", "media_ids": []string{idsOf(file.ID)}, "scheduled_at": at}).want(200).str("id")
 		b := d.post("/api/v1/statuses", ann, object{"status": "b", "in_reply_to_id": idsOf(parent.ID), "scheduled_at": at}).want(200).str("id")

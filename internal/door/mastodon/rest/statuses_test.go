@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gomph/gomph/internal/domain/media"
 	"github.com/gomph/gomph/internal/domain/statuses"
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/testkit/dbtest"
@@ -101,10 +100,7 @@ func TestWhatIsNotPosted(t *testing.T) {
 	ann := d.person("ann")
 	bob := d.person("bob")
 	secret := d.Post(bob.Account, "secret", func(x *statuses.Draft) { x.Visibility = statuses.Direct })
-	file, err := d.Media.Add(d.Ctx(), media.Attachment{AccountID: bob.ID, Kind: media.Image, File: "media/aa/b.png"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	file := d.File(bob.Account, "")
 	options := func(list ...string) object {
 		return object{"status": "vote", "poll": object{"options": list, "expires_in": 3600}}
 	}
