@@ -208,13 +208,13 @@ func TestASilentServer(t *testing.T) {
 	}))
 	t.Cleanup(server.Close)
 	t.Cleanup(func() { close(stop) })
-	s := open(t, s3.Options{Endpoint: server.URL, Bucket: "files", AccessKey: "KEY", SecretKey: "secret", PathStyle: true, ReadTimeout: 50 * time.Millisecond})
+	s := open(t, s3.Options{Endpoint: server.URL, Bucket: "files", AccessKey: "KEY", SecretKey: "secret", PathStyle: true, ReadTimeout: 50 * time.Millisecond, Transport: server.Client().Transport})
 	f, err := s.Open(t.Context(), "x")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if b, err := io.ReadAll(f); string(b) != "half" || err == nil || !strings.Contains(err.Error(), "no byte came") {
+	if b, err := io.ReadAll(f); !strings.HasPrefix("half", string(b)) || err == nil || !strings.Contains(err.Error(), "no byte came") {
 		t.Errorf("read %q, %v", b, err)
 	}
 }
