@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"unicode/utf16"
 )
 
@@ -85,7 +86,7 @@ func (t *Tools) narrow(ctx context.Context, path string) error {
 	return nil
 }
 
-// pictureMade reads the size of a PNG that was made. One that is not there is ErrFormat: nothing could be decoded.
+// pictureMade cleans a PNG that was made, and reads its size. One that is not there is ErrFormat: nothing could be decoded.
 func pictureMade(made Result) (Result, error) {
 	width, height, err := pngSize(made.Path)
 	switch {
@@ -95,8 +96,39 @@ func pictureMade(made Result) (Result, error) {
 		_ = os.Remove(made.Path)
 		return Result{}, ErrTooManyPixels
 	}
+	if err := strip(made.Path); err != nil {
+		_ = os.Remove(made.Path)
+		return Result{}, err
+	}
 	made.Info = Info{Format: "png", Width: width, Height: height}
 	return made, nil
+}
+
+// pictorial are the parts of a PNG that are its pixels; all others go, for libheif's program writes EXIF there.
+var pictorial = []string{"IHDR", "PLTE", "tRNS", "IDAT", "IEND"}
+
+// strip rewrites a PNG without anything but its pixels.
+func strip(path string) error {
+	whole, err := os.ReadFile(path) // of at most fileLimit
+	if err != nil {
+		return fmt.Errorf("reading a picture: %w", err)
+	}
+	const signature, frame = 8, 12 // frame: length, name and checksum of a part
+	kept := append(make([]byte, 0, len(whole)), whole[:signature]...)
+	for rest := whole[signature:]; len(rest) >= frame; {
+		size := int64(binary.BigEndian.Uint32(rest)) + frame
+		if size > int64(len(rest)) {
+			return fmt.Errorf("%w: the picture that was made ends early", ErrFormat)
+		}
+		if slices.Contains(pictorial, string(rest[4:8])) {
+			kept = append(kept, rest[:size]...)
+		}
+		rest = rest[size:]
+	}
+	if err := os.WriteFile(path, kept, 0o600); err != nil {
+		return fmt.Errorf("writing a picture: %w", err)
+	}
+	return nil
 }
 
 func pngSize(path string) (width, height int, err error) {
