@@ -98,8 +98,17 @@ type Result struct {
 // atOnce is how many programs run at the same time: half of the cores are left to those who wait for pages.
 func atOnce() int { return max(1, runtime.NumCPU()/2) }
 
-// maxThreads bounds the threads of one run: each has buffers of its own, and more than these do not fit into memoryLimit with the largest frames.
-const maxThreads = 4
+const (
+	// maxThreads bounds the threads of one run: each has frames of its own, and more of them do not fit into memoryLimit.
+	maxThreads = 4
+	// largeFrame is how many pixels a frame has from which on one thread takes what memoryLimit allows: more than 1920×1080, with its edges.
+	largeFrame = 2_100_000
+)
 
-// threads is how many threads each run has.
-func threads() int { return min(atOnce(), maxThreads) }
+// threads is how many threads a run has that works on frames of so many pixels.
+func threads(pixels int) int {
+	if pixels > largeFrame {
+		return 1
+	}
+	return min(atOnce(), maxThreads)
+}

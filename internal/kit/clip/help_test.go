@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"image"
 	"image/png"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -122,6 +124,9 @@ func describe(t testing.TB, path string) described {
 	return d
 }
 
+// withoutVersion is what ffmpeg says of itself even when it is asked not to.
+var withoutVersion = regexp.MustCompile(`^(Lav[fc]( \w+)?|LAME3\.\d+)$`)
+
 // technical are the groups and words of exiftool that say how a file is built and nothing about who made it.
 var technical = []string{"SourceFile", "ExifTool:", "File:", "System:", "Composite:"}
 
@@ -132,7 +137,7 @@ func clean(t testing.TB, path string, secrets ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range append(secrets, "Lavf", "Lavc", "x264 - core", "secret") {
+	for _, s := range append(secrets, "x264 - core", "secret", "iTunSMPB") {
 		if strings.Contains(string(body), s) {
 			t.Errorf("%s holds %q", filepath.Base(path), s)
 		}
@@ -144,13 +149,18 @@ func clean(t testing.TB, path string, secrets ...string) {
 	}
 	for _, all := range tags {
 		for name := range all {
-			if !slices.Contains([]string{"major_brand", "minor_version", "compatible_brands", "language", "handler_name", "vendor_id"}, name) && !strings.HasPrefix(name, "DURATION") {
-				t.Errorf("%s has a tag %s=%q", filepath.Base(path), name, all[name])
+			if !slices.Contains([]string{"major_brand", "minor_version", "compatible_brands", "handler_name", "vendor_id"}, name) && !strings.HasPrefix(name, "DURATION") {
+				if !(strings.EqualFold(name, "encoder") && withoutVersion.MatchString(all[name]) || name == "language" && all[name] == "und") {
+					t.Errorf("%s has a tag %s=%q", filepath.Base(path), name, all[name])
+				}
 			}
 		}
 	}
 	if len(d.Chapters) != 0 {
 		t.Errorf("%s has chapters", filepath.Base(path))
+	}
+	if filepath.Ext(path) == ".aac" { // nothing but frames; exiftool does not know it
+		return
 	}
 	var list []map[string]any
 	if err := json.Unmarshal(command(t, need(t, "exiftool"), "-j", "-G", "-ee", "-a", "-n", path), &list); err != nil {
@@ -161,7 +171,7 @@ func clean(t testing.TB, path string, secrets ...string) {
 			continue
 		}
 		for _, bad := range []string{"GPS", "Serial", "Comment", "Title", "Artist", "Encoder", "Make", "Model", "Software", "Location", "Author", "Copyright", "Warning", "CreationDate", "Picture"} {
-			if strings.Contains(name, bad) && name != "QuickTime:HandlerVendorID" {
+			if strings.Contains(name, bad) && name != "MPEG:CopyrightFlag" && !withoutVersion.MatchString(fmt.Sprint(value)) {
 				t.Errorf("%s says %s: %v", filepath.Base(path), name, value)
 			}
 		}

@@ -90,7 +90,11 @@ func encode(info Info) []string {
 		bits = min(bits, int(MaxSize*8/max(info.Duration, 1))-soundBits)
 	}
 	bits = max(bits, leastBits)
-	return []string{"-vf", strings.Join(filters, ","), "-frames:v", strconv.Itoa(MaxFrames), "-c:v", "libx264", "-preset", "veryfast", "-crf", "18",
+	ahead := "10" // frames that are looked at in advance, as the preset has it
+	if width*height > largeFrame {
+		ahead = "5" // what memoryLimit has room for
+	}
+	return []string{"-vf", strings.Join(filters, ","), "-frames:v", strconv.Itoa(MaxFrames), "-c:v", "libx264", "-preset", "veryfast", "-rc-lookahead", ahead, "-crf", "18",
 		"-maxrate", strconv.Itoa(bits + soundBits), "-bufsize", strconv.Itoa(bits * 5), "-c:a", "aac", "-b:a", strconv.Itoa(soundBits)}
 }
 
@@ -157,7 +161,7 @@ func (t *Tools) Poster(ctx context.Context, in, folder string, info Info) (Resul
 	size := fmt.Sprintf("scale=w='%s':h='%s':flags=area,setsar=1,format=rgb24", side("iw*sar"), side("ih"))
 	made := Result{Path: filepath.Join(folder, "poster.png"), Type: "image/png", Ext: ".png"}
 	args := []string{"-map", which, "-an", "-vf", size, "-frames:v", "1", "-c:v", "png", "-f", "image2", "-update", "1"}
-	if err := t.write(ctx, lookCPU, in, info.Kind, MaxStillPixels, made.Path, args); err != nil {
+	if err := t.write(ctx, task{cpu: lookCPU, kind: info.Kind, most: MaxStillPixels, pixels: info.Width * info.Height}, in, made.Path, args); err != nil {
 		return Result{}, err
 	}
 	return pictureMade(made)
@@ -210,7 +214,7 @@ var madeKinds = map[string]Kind{".mp4": MOV, ".mp3": MP3}
 
 // make runs ffmpeg and looks at what came out.
 func (t *Tools) make(ctx context.Context, in string, info Info, made Result, args []string) (Result, error) {
-	if err := t.write(ctx, t.cpu, in, info.Kind, decodedPixels, made.Path, args); err != nil {
+	if err := t.write(ctx, task{cpu: t.cpu, kind: info.Kind, most: decodedPixels, pixels: info.Width * info.Height}, in, made.Path, args); err != nil {
 		return Result{}, err
 	}
 	becomes := info.Kind
@@ -231,19 +235,27 @@ func (t *Tools) make(ctx context.Context, in string, info Info, made Result, arg
 	return made, nil
 }
 
-// write runs ffmpeg on a file of a kind; args are those of the output, without its name. Nothing is left where it fails.
-func (t *Tools) write(ctx context.Context, cpu time.Duration, in string, kind Kind, pixels int, out string, args []string) error {
-	in, err := regular(in, MaxSize)
+// task is how a run of ffmpeg is bounded: how long it computes, as which kind it reads the file, how many pixels a frame may turn out to
+// have, and how many it is expected to have.
+type task struct {
+	cpu          time.Duration
+	kind         Kind
+	most, pixels int
+}
+
+// write runs ffmpeg on a file; args are those of the output, without its name. Nothing is left where it fails.
+func (t *Tools) write(ctx context.Context, k task, in, out string, args []string) error {
+	in, err := regular(in, fileLimit)
 	if err != nil {
 		return err
 	}
 	if out, err = filepath.Abs(out); err != nil {
 		return fmt.Errorf("finding a folder: %w", err)
 	}
-	number := strconv.Itoa(threads())
-	line := slices.Concat([]string{"-nostdin", "-hide_banner", "-loglevel", "error", "-y", "-filter_threads", number, "-max_pixels", strconv.Itoa(pixels)}, input(in, kind), args, clean,
-		[]string{"-threads", number, "file:" + out})
-	_, err = t.run(ctx, cpu, t.ffmpeg, line...)
+	n := threads(k.pixels)
+	line := slices.Concat([]string{"-nostdin", "-hide_banner", "-loglevel", "error", "-y", "-filter_threads", strconv.Itoa(n), "-max_pixels", strconv.Itoa(k.most)},
+		input(in, k.kind, n), args, clean, []string{"-threads", strconv.Itoa(n), "file:" + out})
+	_, err = t.run(ctx, k.cpu, t.ffmpeg, line...)
 	if err != nil {
 		_ = os.Remove(out)
 	}

@@ -49,20 +49,22 @@ func (i Info) HasVideo() bool { return i.VideoCodec != "" }
 func (i Info) HasAudio() bool { return i.AudioCodec != "" }
 
 // decoders are the only ones of ffmpeg's hundreds that files of strangers reach: those of codecs that phones, cameras, browsers and editors
-// write. The others are old, and less looked after.
+// write. The others are old, and less looked after. Those of subtitles are never run, but ffprobe refuses a file with a stream that it cannot
+// open.
 const decoders = "h264,hevc,vp8,vp9,libvpx,libvpx-vp9,libdav1d,libaom-av1,av1,mpeg4,mpeg2video,mpeg1video,h263,mjpeg,png,prores,dnxhd,theora,gif,rawvideo,qtrle,wmv2,wmv3,vc1," +
 	"aac,aac_fixed,aac_latm,mp3,mp3float,mp2,mp2float,mp1,mp1float,vorbis,libvorbis,opus,libopus,flac,alac,ac3,eac3,amrnb,amrwb,libopencore_amrnb,libopencore_amrwb," +
 	"libspeex,speex,wmav1,wmav2,wmapro,adpcm_ms,adpcm_ima_wav,adpcm_ima_qt,gsm_ms,pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_s32le,pcm_s32be,pcm_f32le,pcm_f32be,pcm_f64le," +
-	"pcm_f64be,pcm_u8,pcm_s8,pcm_alaw,pcm_mulaw"
+	"pcm_f64be,pcm_u8,pcm_s8,pcm_alaw,pcm_mulaw," +
+	"srt,subrip,ass,ssa,mov_text,webvtt,text,dvdsub,dvbsub,pgssub,cc_dec"
 
 // input are the arguments of ffmpeg and ffprobe that bind them to one file of one kind. The name follows "file:", so that nothing in it is
 // taken for anything else.
-func input(path string, kind Kind) []string {
+func input(path string, kind Kind, threads int) []string {
 	demuxer := string(kind)
 	if kind == AVIF || kind == HEIC {
 		demuxer = "mov"
 	}
-	return []string{"-protocol_whitelist", "file,pipe", "-codec_whitelist", decoders, "-max_streams", strconv.Itoa(maxStreams), "-threads", strconv.Itoa(threads()),
+	return []string{"-protocol_whitelist", "file,pipe", "-codec_whitelist", decoders, "-max_streams", strconv.Itoa(maxStreams), "-threads", strconv.Itoa(threads),
 		"-f", demuxer, "-i", "file:" + path}
 }
 
@@ -143,7 +145,7 @@ func regular(path string, most int64) (string, error) {
 }
 
 func (t *Tools) look(ctx context.Context, path string, kind Kind) (Info, error) {
-	args := append([]string{"-hide_banner", "-loglevel", "error", "-of", "json", "-show_entries", asked}, input(path, kind)...)
+	args := append([]string{"-hide_banner", "-loglevel", "error", "-of", "json", "-show_entries", asked}, input(path, kind, 1)...)
 	out, err := t.run(ctx, lookCPU, t.ffprobe, args...)
 	if err != nil {
 		return Info{}, err
@@ -169,7 +171,7 @@ func (a answer) info() Info {
 			info.HasArtwork = true
 		case s.Type == "video" && info.VideoCodec == "":
 			s.video(&info)
-		case s.Type == "audio" && info.AudioCodec == "" && s.Codec != "":
+		case s.Type == "audio" && info.AudioCodec == "" && s.Codec != "" && s.Channels > 0 && number(s.SampleRate) > 0:
 			info.AudioCodec, info.AudioBitrate, info.SampleRate = s.Codec, int(number(s.Bitrate)), int(number(s.SampleRate))
 			info.channels, info.Channels = s.Channels, layout(s)
 		}

@@ -21,7 +21,7 @@ const (
 	lookCPU = 60 * time.Second
 	// patience is how many times its CPU limit a run may take on the clock, for a machine that is busy; it ends what hangs without computing.
 	patience = 4
-	// memoryLimit is how much memory a program may have: x264 needs 700 MiB for the largest frames.
+	// memoryLimit is how much memory a program may have, in addresses: x264 and a decoder need 900 MiB for the largest frames.
 	memoryLimit = 1 << 30
 	// fileLimit is how large a file may be that a program writes; what is kept is at most MaxSize, and a lossless picture may have more.
 	fileLimit = 200 << 20
@@ -89,6 +89,8 @@ func blame(cmd *exec.Cmd, cpu time.Duration, late bool, err error, said string) 
 	status, _ := exit.Sys().(syscall.WaitStatus)
 	used := exit.UserTime() + exit.SystemTime()
 	switch {
+	case strings.Contains(said, "max_streams"): // of which ffmpeg says that there is no memory for them
+		return fmt.Errorf("%w: %w", ErrFormat, cause)
 	// The kernel counts in ticks, so that a little less than the limit is seen.
 	case late, status.Signaled() && status.Signal() == syscall.SIGXCPU, used >= cpu-cpu/10:
 		return fmt.Errorf("%w: %w", ErrTooSlow, cause)

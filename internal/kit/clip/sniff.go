@@ -113,7 +113,7 @@ func isBareMOV(head []byte) bool {
 		return false
 	}
 	size := binary.BigEndian.Uint32(head)
-	return size == 1 || size >= 8 // 1: the size is told in eight bytes that follow
+	return size == 1 || size >= 8 && size <= MaxSize // 1: the size is told in eight bytes that follow; four letters are more than MaxSize
 }
 
 // sniffEBML reads the header of a file of EBML, which names its type in the element 0x4282.

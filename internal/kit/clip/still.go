@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"unicode/utf16"
 )
 
@@ -49,7 +50,7 @@ func (t *Tools) decodeStill(ctx context.Context, in, out string, how ability) er
 		if t.ffmpeg == "" {
 			return ErrUnavailable
 		}
-		return t.write(ctx, lookCPU, in, AVIF, MaxStillPixels, out, []string{"-frames:v", "1", "-c:v", "png", "-f", "image2", "-update", "1"})
+		return t.write(ctx, task{cpu: lookCPU, kind: AVIF, most: MaxStillPixels, pixels: MaxStillPixels}, in, out, []string{"-frames:v", "1", "-c:v", "png", "-f", "image2", "-update", "1"})
 	}
 	if t.heif == "" {
 		return ErrUnavailable
@@ -75,7 +76,7 @@ func (t *Tools) decodeStill(ctx context.Context, in, out string, how ability) er
 func (t *Tools) narrow(ctx context.Context, path string) error {
 	out := path + ".srgb.png"
 	const filter = "format=gbrap,zscale=primariesin=smpte432:transferin=iec61966-2-1:matrixin=gbr:rangein=full:primaries=bt709:transfer=iec61966-2-1:matrix=gbr:range=full,format=rgba"
-	err := t.write(ctx, lookCPU, path, "png_pipe", MaxStillPixels, out, []string{"-vf", filter, "-frames:v", "1", "-c:v", "png", "-f", "image2", "-update", "1"})
+	err := t.write(ctx, task{cpu: lookCPU, kind: "png_pipe", most: MaxStillPixels, pixels: MaxStillPixels}, path, out, []string{"-vf", filter, "-frames:v", "1", "-c:v", "png", "-f", "image2", "-update", "1"})
 	if err != nil {
 		return err
 	}
@@ -85,7 +86,7 @@ func (t *Tools) narrow(ctx context.Context, path string) error {
 	return nil
 }
 
-// pictureMade reads the size of a PNG that was made. One that is not there is ErrFormat: nothing could be decoded.
+// pictureMade cleans a PNG that was made, and reads its size. One that is not there is ErrFormat: nothing could be decoded.
 func pictureMade(made Result) (Result, error) {
 	width, height, err := pngSize(made.Path)
 	switch {
@@ -95,8 +96,69 @@ func pictureMade(made Result) (Result, error) {
 		_ = os.Remove(made.Path)
 		return Result{}, ErrTooManyPixels
 	}
+	if err := strip(made.Path); err != nil {
+		_ = os.Remove(made.Path)
+		return Result{}, err
+	}
 	made.Info = Info{Format: "png", Width: width, Height: height}
 	return made, nil
+}
+
+// pictorial are the parts of a PNG that are its pixels; all others go, for libheif's program writes EXIF there.
+var pictorial = []string{"IHDR", "PLTE", "tRNS", "IDAT", "IEND"}
+
+// strip rewrites a PNG without anything but its pixels. It may have as much as fileLimit, so that it is not held in memory.
+func strip(path string) error {
+	in, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("reading a picture: %w", err)
+	}
+	defer func() { _ = in.Close() }()
+	out, err := os.Create(path + ".part")
+	if err != nil {
+		return fmt.Errorf("writing a picture: %w", err)
+	}
+	defer func() { _ = os.Remove(out.Name()) }() // gone already where all went well
+	err = copyParts(out, in)
+	if closed := out.Close(); err == nil {
+		err = closed
+	}
+	if err == nil {
+		err = os.Rename(out.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("cleaning a picture: %w", err)
+	}
+	return nil
+}
+
+func copyParts(out io.Writer, in io.ReadSeeker) error {
+	const signature, header, checksum = 8, 8, 4
+	if _, err := io.CopyN(out, in, signature); err != nil {
+		return err
+	}
+	for {
+		var h [header]byte
+		if _, err := io.ReadFull(in, h[:]); err != nil {
+			return err
+		}
+		size, name := int64(binary.BigEndian.Uint32(h[:]))+checksum, string(h[4:])
+		if !slices.Contains(pictorial, name) {
+			if _, err := in.Seek(size, io.SeekCurrent); err != nil {
+				return err
+			}
+			continue
+		}
+		if _, err := out.Write(h[:]); err != nil {
+			return err
+		}
+		if _, err := io.CopyN(out, in, size); err != nil {
+			return err
+		}
+		if name == "IEND" {
+			return nil
+		}
+	}
 }
 
 func pngSize(path string) (width, height int, err error) {
