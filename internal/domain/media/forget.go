@@ -108,7 +108,7 @@ func (s *Service) leastSeen(ctx context.Context, kinds []string, after position)
 }
 
 func (s *Service) remoteBytes(ctx context.Context) (int64, error) {
-	n, err := db.Value[int64](ctx, s.DB, "SELECT COALESCE(SUM(size), 0) FROM remote_files")
+	n, err := db.Value[int64](ctx, s.DB, "SELECT /* reads all, seldom: once an hour */ COALESCE(SUM(size), 0) FROM remote_files")
 	if err != nil {
 		return 0, fmt.Errorf("adding up files of other servers: %w", err)
 	}

@@ -179,7 +179,7 @@ func (s *Service) claim(ctx context.Context, ref Ref) (Kept, error) {
 		err = s.DB.Write(ctx, func(tx *db.Tx) error {
 			n, err := tx.Exec(ctx, `INSERT INTO remote_files (key, kind, attachment_id, url, host, state, until, used_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)
 ON CONFLICT (key) DO UPDATE SET state = excluded.state, until = excluded.until WHERE remote_files.state <> $9 AND remote_files.until <= $8`,
-				ref.key, ref.Kind, ref.ID, ref.URL, weburl.Host(ref.URL), fetching, db.Ms(now.Add(fetchLease)), db.Ms(now), kept)
+				ref.key, ref.Kind, ref.ID, ref.URL, hostname(ref.URL), fetching, db.Ms(now.Add(fetchLease)), db.Ms(now), kept)
 			mine = n == 1
 			return err
 		})
@@ -278,6 +278,15 @@ func (s *Service) completeAttachment(ctx context.Context, tx *db.Tx, k Kept) err
 		return err
 	}
 	return tx.Do(ctx, "completing an attachment", "UPDATE media_attachments SET blurhash = $1, meta = $2 WHERE id = $3", a.Blurhash, string(meta), a.ID)
+}
+
+// hostname is an address's host without its port, as decisions about servers go by it.
+func hostname(address string) string {
+	u, err := weburl.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
 }
 
 // refused reports whether nothing of a host is shown here.

@@ -103,7 +103,7 @@ func fit(w, h, pixels int) (int, int) {
 		return w, h
 	}
 	scale := math.Sqrt(float64(pixels) / float64(w*h))
-	return max(int(math.Round(float64(w)*scale)), 1), max(int(math.Round(float64(h)*scale)), 1)
+	return max(int(float64(w)*scale), 1), max(int(float64(h)*scale), 1)
 }
 
 // middle is the largest part of w×h in the proportions of tw×th, from its middle, at even places so that planes of colour can be cut too.
