@@ -179,7 +179,7 @@ func TestFilesThatSayTooMuch(t *testing.T) {
 		"50,000 wide and high": {giant(50_000), clip.ErrFormat}, // ffmpeg does not even tell how many
 		"a film of the same":   {patched("avc1\x00\x00\x00\x00\x00\x00\x00\x01", 4+24, u16(50_000, 50_000)), nil},
 		"too wide":             {ffmpeg(t, "in.mp4", "-f lavfi -i color=red:s=4096x2304:d=0.1 -c:v libx264 -preset ultrafast -pix_fmt yuv420p"), clip.ErrTooManyPixels},
-		"5 hours of frames":   {ffmpeg(t, "in.mp4", "-f lavfi -i color=red:s=16x16:r=2:d=18010 -c:v libx264 -preset ultrafast -pix_fmt yuv420p"), clip.ErrTooLong},
+		"5 hours of frames":    {ffmpeg(t, "in.mp4", "-f lavfi -i color=red:s=16x16:r=2:d=18010 -c:v libx264 -preset ultrafast -pix_fmt yuv420p"), clip.ErrTooLong},
 		"200 frames a second":  {ffmpeg(t, "in.mp4", src(64, 64, 200, 1)+"-c:v libx264 -pix_fmt yuv420p"), clip.ErrTooFast},
 		"1,000 streams":        {ffmpeg(t, "in.mp4", hum(1)+"-c:a aac", many...), clip.ErrFormat},
 		"of a folder":          {t.TempDir(), os.ErrInvalid},

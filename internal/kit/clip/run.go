@@ -59,7 +59,7 @@ func (t *Tools) run(ctx context.Context, cpu time.Duration, name string, args ..
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case err != nil:
-		return nil, blame(cmd, cpu, bounded.Err() != nil, err, stderr.String())
+		return nil, blame(name, cpu, bounded.Err() != nil, err, stderr.String())
 	case stdout.over:
 		return nil, fmt.Errorf("%w: %s says too much", ErrFormat, filepath.Base(name))
 	}
@@ -80,8 +80,8 @@ func asGroup(cmd *exec.Cmd) {
 }
 
 // blame tells why a program failed: because of the file, unless it is clear that the machine is at fault.
-func blame(cmd *exec.Cmd, cpu time.Duration, late bool, err error, said string) error {
-	cause := fmt.Errorf("running %s: %w: %s", filepath.Base(cmd.Path), err, strings.TrimSpace(said))
+func blame(name string, cpu time.Duration, late bool, err error, said string) error {
+	cause := fmt.Errorf("running %s: %w: %s", filepath.Base(name), err, strings.TrimSpace(said))
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) || strings.Contains(said, "No space left on device") {
 		return cause
