@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gomph/gomph/internal/kit/errs"
+	"github.com/gomph/gomph/internal/kit/sandbox"
 )
 
 // The limits are Mastodon's (app/models/media_attachment.rb) where it has some.
@@ -53,18 +54,8 @@ var (
 	ErrUnavailable = errs.Invalid("Files of this type cannot be processed here.")
 )
 
-// Limits bound one run of a program.
-type Limits struct {
-	// CPU is how much time it may compute, in whole seconds.
-	CPU time.Duration
-	// Memory is how many bytes it may have, FileSize how many a file that it writes may.
-	Memory, FileSize int64
-	// Files is how many it may have open at once.
-	Files int
-}
-
-// Command prepares a run of a program under limits that hold before it begins. An environment that it leaves nil is set by run.
-type Command func(ctx context.Context, l Limits, name string, args ...string) *exec.Cmd
+// Command prepares a run of a program within limits that hold before it begins, as sandbox.Command does.
+type Command func(ctx context.Context, l sandbox.Limits, name string, args ...string) *exec.Cmd
 
 // Options are for Find. The zero value is fine.
 type Options struct {

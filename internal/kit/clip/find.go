@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/gomph/gomph/internal/kit/sandbox"
 )
 
 // ability is one thing that the programs found can do, or not.
@@ -68,7 +70,7 @@ func Find(ctx context.Context, log *slog.Logger, o Options) *Tools {
 		command: o.Command, cpu: o.CPU, can: map[ability]bool{}, slots: make(chan struct{}, atOnce()), log: log,
 	}
 	if t.command == nil {
-		t.command = plain()
+		t.command = sandbox.Command
 	}
 	if t.cpu == 0 {
 		t.cpu = convertCPU
@@ -103,7 +105,7 @@ func locate(wanted string, names ...string) string {
 func (t *Tools) ask(ctx context.Context) {
 	parts := map[string]bool{}
 	for _, list := range []string{"encoders", "decoders", "muxers", "demuxers", "filters", "bsfs"} {
-		out, err := t.run(ctx, lookCPU, t.ffmpeg, "-hide_banner", "-loglevel", "error", "-"+list)
+		out, err := t.run(ctx, "", "", lookCPU, t.ffmpeg, "-hide_banner", "-loglevel", "error", "-"+list)
 		if err != nil {
 			t.log.WarnContext(ctx, "ffmpeg does not tell what it can do", "list", list, "err", err)
 			return

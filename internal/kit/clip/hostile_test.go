@@ -19,6 +19,7 @@ import (
 
 	"github.com/gomph/gomph/internal/kit/clip"
 	"github.com/gomph/gomph/internal/kit/errs"
+	"github.com/gomph/gomph/internal/kit/sandbox"
 )
 
 // allKinds are those that a mistaken caller could name.
@@ -266,12 +267,12 @@ func TestEndOfContext(t *testing.T) {
 	tools(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	began := make(chan struct{}, 1)
-	waiting := func(ctx context.Context, _ clip.Limits, name string, args ...string) *exec.Cmd {
+	waiting := func(ctx context.Context, l sandbox.Limits, name string, args ...string) *exec.Cmd {
 		if !slices.Contains(args, "-show_entries") {
-			return exec.CommandContext(ctx, name, args...)
+			return sandbox.Command(ctx, l, name, args...)
 		}
 		began <- struct{}{}
-		return exec.CommandContext(ctx, "sh", "-c", "tail -f /dev/null & wait")
+		return sandbox.Command(ctx, l, "sh", "-c", "tail -f /dev/null & wait")
 	}
 	w := clip.Find(t.Context(), slog.New(slog.DiscardHandler), clip.Options{Command: waiting})
 	go func() { <-began; cancel() }()

@@ -255,7 +255,7 @@ func (t *Tools) write(ctx context.Context, k task, in, out string, args []string
 	n := threads(k.pixels)
 	line := slices.Concat([]string{"-nostdin", "-hide_banner", "-loglevel", "error", "-y", "-filter_threads", strconv.Itoa(n), "-max_pixels", strconv.Itoa(k.most)},
 		input(in, k.kind, n), args, clean, []string{"-threads", strconv.Itoa(n), "file:" + out})
-	_, err = t.run(ctx, k.cpu, t.ffmpeg, line...)
+	_, err = t.run(ctx, filepath.Dir(out), in, k.cpu, t.ffmpeg, line...)
 	if err != nil {
 		_ = os.Remove(out)
 	}

@@ -146,7 +146,7 @@ func regular(path string, most int64) (string, error) {
 
 func (t *Tools) look(ctx context.Context, path string, kind Kind) (Info, error) {
 	args := append([]string{"-hide_banner", "-loglevel", "error", "-of", "json", "-show_entries", asked}, input(path, kind, 1)...)
-	out, err := t.run(ctx, lookCPU, t.ffprobe, args...)
+	out, err := t.run(ctx, "", path, lookCPU, t.ffprobe, args...)
 	if err != nil {
 		return Info{}, err
 	}

@@ -5,13 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/gomph/gomph/internal/kit/sandbox"
 )
 
 const (
@@ -27,18 +27,14 @@ const (
 	fileLimit = 200 << 20
 	// filesLimit is how many files a program may have open: a handful, and the libraries that it loads.
 	filesLimit = 64
-	// stderrLimit is how much of what a program says on failure is kept, from the end.
-	stderrLimit = 8 << 10
 	// stdoutLimit is how much of an answer is read. A description of maxStreams streams has 30 kB, the list of all codecs 60 kB.
 	stdoutLimit = 1 << 20
-	// closeDelay is how long the ends of pipes are waited for after a program was killed.
-	closeDelay = 5 * time.Second
 )
 
 // run runs a program to its end and returns what it wrote to its standard output. Everything that strangers made passes through here. At
-// most atOnce runs are going on; one waits for its turn as long as ctx lasts. Errors are those that a person may see where the file is at
-// fault.
-func (t *Tools) run(ctx context.Context, cpu time.Duration, name string, args ...string) ([]byte, error) {
+// most atOnce runs are going on; one waits for its turn as long as ctx lasts. It reads one file, and writes
+// into one folder. Errors are those that a person may see where the file is at fault.
+func (t *Tools) run(ctx context.Context, folder, in string, cpu time.Duration, name string, args ...string) ([]byte, error) {
 	select {
 	case t.slots <- struct{}{}:
 	case <-ctx.Done():
@@ -47,43 +43,30 @@ func (t *Tools) run(ctx context.Context, cpu time.Duration, name string, args ..
 	defer func() { <-t.slots }()
 	bounded, cancel := context.WithTimeout(ctx, patience*cpu)
 	defer cancel()
-	cmd := t.command(bounded, Limits{CPU: cpu, Memory: memoryLimit, FileSize: fileLimit, Files: filesLimit}, name, args...)
-	stdout, stderr := &head{limit: stdoutLimit}, &tail{limit: stderrLimit}
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = nil, stdout, stderr
-	if cmd.Env == nil {
-		cmd.Env = environment()
-	}
-	asGroup(cmd)
-	err := cmd.Run()
+	cmd := t.command(bounded, sandbox.Limits{CPU: cpu, Memory: memoryLimit, FileSize: fileLimit, Files: filesLimit, Folder: folder, Reads: in}, name, args...)
+	stdout := &head{limit: stdoutLimit}
+	cmd.Stdout = stdout
+	err := sandbox.Run(cmd)
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case err != nil:
-		return nil, blame(name, cpu, bounded.Err() != nil, err, stderr.String())
+		return nil, blame(name, cpu, bounded.Err() != nil, err)
 	case stdout.over:
 		return nil, fmt.Errorf("%w: %s says too much", ErrFormat, filepath.Base(name))
 	}
 	return stdout.Bytes(), nil
 }
 
-// environment is what programs get of ours: nothing but PATH. With more than two arenas, glibc reserves more addresses than memoryLimit.
-func environment() []string { return []string{"PATH=" + os.Getenv("PATH"), "MALLOC_ARENA_MAX=2"} }
-
-// asGroup gives a program a process group, which is killed as a whole when the context ends.
-func asGroup(cmd *exec.Cmd) {
-	if cmd.SysProcAttr == nil {
-		cmd.SysProcAttr = &syscall.SysProcAttr{}
-	}
-	cmd.SysProcAttr.Setpgid = true
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = closeDelay
-}
-
 // blame tells why a program failed: because of the file, unless it is clear that the machine is at fault.
-func blame(name string, cpu time.Duration, late bool, err error, said string) error {
-	cause := fmt.Errorf("running %s: %w: %s", filepath.Base(name), err, strings.TrimSpace(said))
+func blame(name string, cpu time.Duration, late bool, err error) error {
 	var exit *exec.ExitError
-	if !errors.As(err, &exit) || strings.Contains(said, "No space left on device") {
+	if !errors.As(err, &exit) {
+		return fmt.Errorf("running %s: %w", filepath.Base(name), err)
+	}
+	said := string(exit.Stderr)
+	cause := fmt.Errorf("running %s: %w: %s", filepath.Base(name), err, strings.TrimSpace(said))
+	if strings.Contains(said, "No space left on device") {
 		return cause
 	}
 	status, _ := exit.Sys().(syscall.WaitStatus)
@@ -98,25 +81,6 @@ func blame(name string, cpu time.Duration, late bool, err error, said string) er
 		return fmt.Errorf("%w: %w", ErrTooLarge, cause)
 	}
 	return fmt.Errorf("%w: %w", ErrFormat, cause)
-}
-
-// plain is the Command that is used when Options has none: prlimit and nice of util-linux and coreutils where they are, so that limits hold
-// before the program begins; without them there are only time and the process group.
-func plain() Command {
-	prlimit, _ := exec.LookPath("prlimit")
-	nice, _ := exec.LookPath("nice")
-	return func(ctx context.Context, l Limits, name string, args ...string) *exec.Cmd {
-		line := append([]string{name}, args...)
-		if nice != "" {
-			line = append([]string{nice, "-n", "19"}, line...)
-		}
-		if prlimit != "" {
-			memory := strconv.FormatInt(l.Memory, 10)
-			line = append([]string{prlimit, "--cpu=" + strconv.Itoa(max(1, int(l.CPU/time.Second))), "--as=" + memory, "--data=" + memory,
-				"--fsize=" + strconv.FormatInt(l.FileSize, 10), "--nofile=" + strconv.Itoa(l.Files), "--core=0"}, line...)
-		}
-		return exec.CommandContext(ctx, line[0], line[1:]...)
-	}
 }
 
 // head keeps the beginning of what is written to it.
@@ -135,19 +99,3 @@ func (h *head) Write(p []byte) (int, error) {
 	}
 	return h.Buffer.Write(p)
 }
-
-// tail keeps the end of what is written to it.
-type tail struct {
-	kept  []byte
-	limit int
-}
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.kept = append(t.kept, p...)
-	if over := len(t.kept) - t.limit; over > 0 {
-		t.kept = append(t.kept[:0], t.kept[over:]...)
-	}
-	return len(p), nil
-}
-
-func (t *tail) String() string { return string(t.kept) }

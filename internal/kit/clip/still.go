@@ -61,7 +61,7 @@ func (t *Tools) decodeStill(ctx context.Context, in, out string, how ability) er
 		return fmt.Errorf("making a folder: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(folder) }()
-	if _, err := t.run(ctx, lookCPU, t.heif, "--quiet", in, filepath.Join(folder, "p.png")); err != nil {
+	if _, err := t.run(ctx, folder, in, lookCPU, t.heif, "--quiet", in, filepath.Join(folder, "p.png")); err != nil {
 		return err
 	}
 	for _, name := range []string{"p.png", "p-1.png"} {

@@ -33,7 +33,7 @@ func become(o order) error {
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return err
 	}
-	if err := fence(o.Path, o.Limits.Folder); err != nil {
+	if err := fence(o.Limits, o.Path); err != nil {
 		return err
 	}
 	seconds := uint64(0)
@@ -91,7 +91,7 @@ func landlockVersion() int {
 }
 
 // fence forbids this thread, and what it becomes, all files but those of the system, its program and its folder, and all connections.
-func fence(program, folder string) error {
+func fence(l Limits, program string) error {
 	version := landlockVersion()
 	if version == 0 {
 		return nil // an older kernel: the other limits hold
@@ -107,7 +107,7 @@ func fence(program, folder string) error {
 		return fmt.Errorf("making rules: %w", errno)
 	}
 	defer unix.Close(int(fd))
-	for _, at := range append(readable, program) {
+	for _, at := range append(readable, program, l.Reads) {
 		if real, err := filepath.EvalSymlinks(at); err == nil {
 			at = real
 		}
@@ -115,8 +115,8 @@ func fence(program, folder string) error {
 			return err
 		}
 	}
-	if folder != "" {
-		if err := allow(int(fd), folder, writeRights); err != nil {
+	if l.Folder != "" {
+		if err := allow(int(fd), l.Folder, writeRights); err != nil {
 			return err
 		}
 	}

@@ -136,15 +136,19 @@ func TestFence(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer listener.Close()
+	given := filepath.Join(outside, "given")
+	if err := os.WriteFile(given, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		what, at string
 		may      bool
 	}{
-		{"write", filepath.Join(inside, "x"), true}, {"read", filepath.Join(inside, "x"), true}, {"list", inside, true}, {"read", secret, false}, {"write", secret, false},
+		{"read", given, true}, {"write", given, false}, {"write", filepath.Join(inside, "x"), true}, {"read", filepath.Join(inside, "x"), true}, {"list", inside, true}, {"read", secret, false}, {"write", secret, false},
 		{"list", outside, false}, {"write", filepath.Join(inside, "..", "x"), false}, {"read", "/etc/passwd", false}, {"read", "/proc/1/environ", false},
 		{"connect", listener.Addr().String(), false},
 	} {
-		err := sandbox.Do(context.Background(), sandbox.Limits{CPU: time.Minute, Folder: inside}, "try", []string{c.what, c.at}, nil, io.Discard)
+		err := sandbox.Do(context.Background(), sandbox.Limits{CPU: time.Minute, Folder: inside, Reads: given}, "try", []string{c.what, c.at}, nil, io.Discard)
 		if c.may != (err == nil) {
 			t.Errorf("%s %s: %v", c.what, c.at, err)
 		}
