@@ -229,8 +229,29 @@ func (c *tokenCreateCmd) Run(e *env) error {
 }
 
 type settingsCmd struct {
-	List settingsListCmd `cmd:"" help:"List the settings."`
-	Set  settingsSetCmd  `cmd:"" help:"Change a setting; running processes follow within seconds."`
+	List   settingsListCmd   `cmd:"" help:"List the settings."`
+	Set    settingsSetCmd    `cmd:"" help:"Change a setting; running processes follow within seconds."`
+	Upload settingsUploadCmd `cmd:"" help:"Set a setting that is a picture."`
+}
+
+type settingsUploadCmd struct {
+	Name string `arg:"" enum:"thumbnail" help:"thumbnail: what stands for the server when somebody links to it."`
+	File string `arg:"" help:"A picture, of 1200×630 pixels or more; - takes the one away that is there."`
+}
+
+// Run makes another picture stand for the server.
+func (c *settingsUploadCmd) Run(e *env) error {
+	return e.command(func(a *app.App) error {
+		if c.File == "-" {
+			return a.Media.DropThumbnail(e.ctx)
+		}
+		f, size, err := openPicture(c.File)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = f.Close() }()
+		return a.Media.PutThumbnail(e.ctx, f, size)
+	})
 }
 
 type settingsListCmd struct{}

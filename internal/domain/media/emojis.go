@@ -2,10 +2,49 @@ package media
 
 import (
 	"context"
+	"fmt"
+	"io"
+	"regexp"
 	"time"
 
 	"github.com/gomph/gomph/internal/kit/db"
+	"github.com/gomph/gomph/internal/kit/errs"
 )
+
+// shortcode is what may stand between the colons (Mastodon; at least two characters), MED-08.
+var shortcode = regexp.MustCompile(`^[a-zA-Z0-9_]{2,128}$`)
+
+// AddEmoji makes a picture one of this server's custom emojis, or the new picture of one.
+func (s *Service) AddEmoji(ctx context.Context, e CustomEmoji, file io.Reader, size int64) error {
+	if !shortcode.MatchString(e.Shortcode) {
+		return errs.Invalid("Validation failed: Shortcode must be 2 to 128 letters, digits and underscores")
+	}
+	// Posts and profiles name the picture that they were written with, so that the one before stays.
+	image, err := s.PutImage(ctx, Emojis, s.IDs.Next(), file, size)
+	if err != nil {
+		return err
+	}
+	e.Domain, e.Image = "", image
+	if err := s.PutEmoji(ctx, e); err != nil {
+		return fmt.Errorf("adding an emoji: %w", err)
+	}
+	return nil
+}
+
+// RemoveEmoji takes one of this server's custom emojis away. Posts that have it keep its picture.
+func (s *Service) RemoveEmoji(ctx context.Context, shortcode string) error {
+	err := s.DB.Write(ctx, func(tx *db.Tx) error {
+		n, err := tx.Exec(ctx, "DELETE FROM custom_emojis WHERE domain = '' AND shortcode = $1", shortcode)
+		if err == nil && n == 0 {
+			return errs.NotFound()
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("removing an emoji: %w", err)
+	}
+	return nil
+}
 
 // CustomEmoji is a picture that stands for :shortcode: in texts.
 type CustomEmoji struct {

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
+	"github.com/gomph/gomph/internal/domain/settings"
 	"github.com/gomph/gomph/internal/kit/blob"
 	"github.com/gomph/gomph/internal/kit/picture"
 )
@@ -21,6 +22,9 @@ const (
 	MaxEmoji = 256 << 10
 )
 
+// largeSites is the kind of the larger size of what stands for this server.
+const largeSites = "sites@2x"
+
 // An image is how a picture that is no attachment is kept.
 type image struct {
 	folder string
@@ -33,6 +37,8 @@ var images = map[string]image{
 	Headers: {"accounts/headers", MaxProfileImage, picture.Rendition{Width: headerWidth, Height: headerHeight}},
 	Emojis:  {"custom_emojis/images", MaxEmoji, picture.Rendition{Pixels: emojiPixels}},
 	Sites:   {"site_uploads/files", MaxImage, picture.Rendition{Width: siteWidth, Height: siteHeight}},
+
+	largeSites: {"site_uploads/files", MaxImage, picture.Rendition{Width: 2 * siteWidth, Height: 2 * siteHeight}},
 }
 
 // PutImage draws an avatar, a header or an emoji anew and stores it; it gives the name by which it is kept. One that moves is stored a second
@@ -97,4 +103,33 @@ func (s *Service) DropReplaced(ctx context.Context, before, now *accounts.Accoun
 		gone = append(gone, before.Header)
 	}
 	return s.DropImages(ctx, gone...)
+}
+
+// PutThumbnail makes a picture stand for this server, in two sizes.
+func (s *Service) PutThumbnail(ctx context.Context, file io.ReadSeeker, size int64) error {
+	small, blurhash, err := s.putImage(ctx, Sites, 1, file, size)
+	if err != nil {
+		return err
+	}
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return fmt.Errorf("reading a picture: %w", err)
+	}
+	large, _, err := s.putImage(ctx, largeSites, 1, file, size)
+	if err != nil {
+		return err
+	}
+	before, err := s.Settings.SetThumbnail(ctx, settings.Thumbnail{Name: small, Large: large, Blurhash: blurhash})
+	if err != nil {
+		return err
+	}
+	return s.DropImages(ctx, before.Name, before.Large)
+}
+
+// DropThumbnail goes back to Gomph's own.
+func (s *Service) DropThumbnail(ctx context.Context) error {
+	before, err := s.Settings.SetThumbnail(ctx, settings.Thumbnail{})
+	if err != nil {
+		return err
+	}
+	return s.DropImages(ctx, before.Name, before.Large)
 }

@@ -57,6 +57,8 @@ type Instance struct {
 	MediaCacheDays, MediaCacheGB int
 	// MediaProxy is keep, or pass for files of other servers that are not kept at all.
 	MediaProxy string
+	// Thumbnail is the stored picture that stands for the server, ThumbnailLarge the same twice as large; '' for Gomph's own.
+	Thumbnail, ThumbnailLarge, ThumbnailBlurhash, ThumbnailDescription string
 	// UpdatedAt is when a setting was last changed; zero when none ever was.
 	UpdatedAt time.Time
 }
@@ -76,7 +78,7 @@ func (i Instance) Approval() bool { return i.RegistrationsMode == RegistrationsA
 // Definition describes one setting, for pages and docs that list them all.
 type Definition struct {
 	Name, Help string
-	// Kind is text, long, bool, number or choice.
+	// Kind is text, long, bool, number, choice, or picture for what is no text: see SetThumbnail.
 	Kind    string
 	Choices []string
 }
@@ -120,6 +122,10 @@ func definitions() []definition {
 		line("status_page_url", "A page that tells whether the server works", func(i *Instance) any { return &i.StatusPageURL }, isURL),
 		{Definition{Name: "trends", Help: "Show what is talked about", Kind: "bool"}, func(i *Instance) any { return &i.Trends }, isBool},
 		{Definition{Name: "trendable_by_default", Help: "Show it before anybody looked at it", Kind: "bool"}, func(i *Instance) any { return &i.TrendableByDefault }, isBool},
+		{Definition{Name: "thumbnail", Help: "The picture that stands for the server; gomph settings upload sets it", Kind: "picture"}, func(i *Instance) any { return &i.Thumbnail }, uploaded},
+		{Definition{Name: "thumbnail_large", Help: "The same, twice as large", Kind: "picture"}, func(i *Instance) any { return &i.ThumbnailLarge }, uploaded},
+		{Definition{Name: "thumbnail_blurhash", Help: "Its colours", Kind: "picture"}, func(i *Instance) any { return &i.ThumbnailBlurhash }, uploaded},
+		line("thumbnail_description", "What it shows, for those who cannot see it", func(i *Instance) any { return &i.ThumbnailDescription }, within(1500)),
 		{Definition{Name: "media_cache_retention_period", Help: "For how many days files of other servers are kept that nobody looks at; 0 is for ever", Kind: "number"}, func(i *Instance) any { return &i.MediaCacheDays }, isCount},
 		{Definition{Name: "media_cache_size", Help: "How many GB files of other servers may take; what was looked at least lately goes first; 0 is any amount", Kind: "number"}, func(i *Instance) any { return &i.MediaCacheGB }, isCount},
 		{Definition{"media_proxy", "Whether files of other servers are kept once somebody saw them, or only passed through", "choice", proxies}, func(i *Instance) any { return &i.MediaProxy }, oneOf(proxies)},
@@ -302,6 +308,37 @@ func isAge(v string) error {
 		return errors.New("must be a number of years from 0 to 120")
 	}
 	return nil
+}
+
+func uploaded(v string) error {
+	if v != "" {
+		return errors.New("is a picture: gomph settings upload sets it")
+	}
+	return nil
+}
+
+// A Thumbnail is a stored picture in two sizes.
+type Thumbnail struct{ Name, Large, Blurhash string }
+
+// SetThumbnail makes another picture stand for the server, and gives the one before.
+func (s *Service) SetThumbnail(ctx context.Context, t Thumbnail) (before Thumbnail, err error) {
+	err = s.DB.Write(ctx, func(tx *db.Tx) error {
+		i, err := s.Load(ctx, tx)
+		if err != nil {
+			return err
+		}
+		before = Thumbnail{i.Thumbnail, i.ThumbnailLarge, i.ThumbnailBlurhash}
+		for _, v := range [][2]string{{"thumbnail", t.Name}, {"thumbnail_large", t.Large}, {"thumbnail_blurhash", t.Blurhash}} {
+			if err := s.put(ctx, tx, v[0], v[1]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return before, fmt.Errorf("changing the thumbnail: %w", err)
+	}
+	return before, nil
 }
 
 // maxCount bounds numbers of days and of GB.

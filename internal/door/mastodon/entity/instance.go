@@ -30,6 +30,9 @@ type Usage struct {
 type Thumbnail struct {
 	URL         string `json:"url"`
 	Description string `json:"description"`
+	// Blurhash and Versions are there for a picture that was uploaded; versions by "@1x" and "@2x".
+	Blurhash string            `json:"blurhash,omitempty"`
+	Versions map[string]string `json:"versions,omitempty"`
 }
 
 // Icon is the server's icon in one size.

@@ -70,7 +70,7 @@ func (a *API) instance(w http.ResponseWriter, r *api.Request) error {
 		return err
 	}
 	out := entity.Instance{Domain: a.Site.LocalDomain, Title: i.Title, Version: a.apiVersionText(), SourceURL: sourceURL, Description: i.Description,
-		Thumbnail: entity.Thumbnail{URL: a.Site.URL(entity.MissingHeader)}, Icon: []entity.Icon{{Src: a.Site.URL(entity.MissingAvatar), Size: "400x400"}},
+		Thumbnail: a.thumbnail(i), Icon: []entity.Icon{{Src: a.Site.URL(entity.MissingAvatar), Size: "400x400"}},
 		Languages: []string{"en"}, Configuration: configuration, APIVersions: map[string]int{"mastodon": apiVersion},
 		Contact: entity.Contact{Email: i.ContactEmail, Account: contact}, Rules: rules, Registrations: registrations(i)}
 	out.Usage.Users.ActiveMonth = active
@@ -78,6 +78,16 @@ func (a *API) instance(w http.ResponseWriter, r *api.Request) error {
 		out.Wrapstodon = &campaign
 	}
 	return ok(w, out)
+}
+
+// thumbnail is what stands for the server.
+func (a *API) thumbnail(i settings.Instance) entity.Thumbnail {
+	if i.Thumbnail == "" {
+		return entity.Thumbnail{URL: a.Site.URL(entity.MissingHeader)}
+	}
+	at := a.Media.Addresses
+	small := at.File(i.Thumbnail)
+	return entity.Thumbnail{URL: small, Description: i.ThumbnailDescription, Blurhash: i.ThumbnailBlurhash, Versions: map[string]string{"@1x": small, "@2x": at.File(i.ThumbnailLarge)}}
 }
 
 func registrations(i settings.Instance) entity.Registrations {
@@ -151,7 +161,7 @@ func (a *API) v1Instance(w http.ResponseWriter, r *api.Request) error {
 		return err
 	}
 	out := entity.V1Instance{URI: a.Site.LocalDomain, Title: i.Title, ShortDescription: i.Description, Description: i.Description, Email: i.ContactEmail,
-		Version: a.apiVersionText(), Thumbnail: new(a.Site.URL(entity.MissingHeader)), Languages: []string{"en"}, Registrations: i.Open(), ApprovalRequired: i.Approval(), InvitesEnabled: true}
+		Version: a.apiVersionText(), Thumbnail: new(a.thumbnail(i).URL), Languages: []string{"en"}, Registrations: i.Open(), ApprovalRequired: i.Approval(), InvitesEnabled: true}
 	out.Configuration.Statuses, out.Configuration.MediaAttachments, out.Configuration.Polls = statusLimits(), a.mediaLimits(), pollLimits()
 	out.URLs.StreamingAPI = a.Site.Streaming()
 	if out.Stats.UserCount, err = a.Accounts.LocalCount(r.Context(), a.DB); err != nil {
