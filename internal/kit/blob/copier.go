@@ -156,7 +156,10 @@ func (c *copier) once(ctx context.Context, info Info, again bool) (size int64, p
 	if c.mayHaveCome(info, again) {
 		there, err := c.to.Stat(ctx, info.Name)
 		if err == nil && there.Size == info.Size {
-			return there.Size, true, nil
+			if again {
+				err = c.still(ctx, info.Name)
+			}
+			return there.Size, true, err
 		}
 		if err != nil && !errs.IsNotFound(err) {
 			return 0, false, err
@@ -164,6 +167,15 @@ func (c *copier) once(ctx context.Context, info Info, again bool) (size int64, p
 	}
 	size, err = copyFile(ctx, c.from, c.to, info.Name, c.o.Verify, again)
 	return size, false, err
+}
+
+// still makes sure that a file whose copy came there late was not deleted meanwhile.
+func (c *copier) still(ctx context.Context, name string) error {
+	_, err := c.from.Stat(ctx, name)
+	if errs.IsNotFound(err) {
+		return gone(ctx, c.to, name, err)
+	}
+	return err
 }
 
 // mayHaveCome reports whether the listings cannot be relied on for a file: it is so new that it was perhaps stored in both places while they
