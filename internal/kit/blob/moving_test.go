@@ -82,7 +82,7 @@ func TestWhereMovingPuts(t *testing.T) {
 	} {
 		for _, much := range []int{10, 200 << 10} { // in memory, and in a file
 			body := strings.Repeat("x", much)
-			for _, r := range []io.Reader{strings.NewReader(body), iotest.OneByteReader(strings.NewReader(body)), struct{ io.ReadSeeker }{strings.NewReader(body)}} {
+			for _, r := range []io.Reader{strings.NewReader(body), iotest.HalfReader(strings.NewReader(body)), struct{ io.ReadSeeker }{strings.NewReader(body)}} {
 				m := newMoving(t, c.both, blob.NewMemory(), blob.NewMemory())
 				m.old.down.Store(c.oldDown)
 				m.now.down.Store(c.newDown)
