@@ -30,7 +30,7 @@ type crowd struct {
 	mu     sync.Mutex
 	names  []string        // that are there
 	live   map[string]bool // the same
-	undone []string        // deletions that failed
+	undone []string        // deletions that failed, to be repeated
 	made   int
 	reads  int
 }
@@ -110,7 +110,11 @@ func (c *crowd) delete() {
 func (c *crowd) leave() {
 	close(c.stop)
 	c.all.Wait()
-	if err := c.s.Delete(context.Background(), c.undone...); err != nil {
+	err := c.s.Delete(context.Background(), c.undone...)
+	for tries := 0; err != nil && tries < 100; tries++ { // it fails now and then by plan
+		err = c.s.Delete(context.Background(), c.undone...)
+	}
+	if err != nil {
 		c.t.Errorf("deleting what could not be: %v", err)
 	}
 	slices.Sort(c.names)

@@ -20,8 +20,9 @@ const (
 	promoteFor = time.Minute
 	// answerWithin is how long the new place may take to say what it knows of a file, before the old one is asked.
 	answerWithin = 5 * time.Second
-	// restFor is how long the old place is asked first after the new one failed, so that not every reader waits for it.
-	restFor = 5 * time.Second
+	// restAfter failures of the new place, one after another, the old one is asked first for restFor, so that not every reader waits.
+	restAfter = 3
+	restFor   = 5 * time.Second
 )
 
 // What Moving tells Observe.
@@ -49,6 +50,7 @@ type Moving struct {
 	closed    bool
 	promoting map[string]bool
 	running   sync.WaitGroup
+	failures  atomic.Int64 // of New, one after another
 	rests     atomic.Int64 // until when New rests, in nanoseconds since 1970
 }
 
@@ -84,9 +86,11 @@ func (m *Moving) putBoth(ctx context.Context, name string, body *replay, size in
 	return nil
 }
 
-// newFailed notes that the new place failed, which lets it rest.
+// newFailed notes that the new place failed, and lets it rest when it does so again and again.
 func (m *Moving) newFailed(doing, name string, err error) {
-	m.rests.Store(time.Now().Add(restFor).UnixNano())
+	if m.failures.Add(1) >= restAfter {
+		m.rests.Store(time.Now().Add(restFor).UnixNano())
+	}
 	m.observe(MovingNewFailed)
 	if m.Log != nil {
 		m.Log.Warn("the new place of files failed", "doing", doing, "name", name, "error", err)
@@ -152,11 +156,17 @@ func find[T any](ctx context.Context, m *Moving, name string, look func(ctx cont
 		}
 	}
 	found, newErr := within(ctx, m.New, look)
-	if newErr == nil || ctx.Err() != nil {
+	if newErr == nil {
+		m.failures.Store(0)
+		return found, false, nil
+	}
+	if ctx.Err() != nil {
 		return found, false, newErr
 	}
 	absent := errs.IsNotFound(newErr)
-	if !absent {
+	if absent {
+		m.failures.Store(0)
+	} else {
 		m.newFailed("looking", name, newErr)
 	}
 	found, err = look(ctx, m.Old)
