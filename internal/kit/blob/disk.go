@@ -13,6 +13,9 @@ import (
 	"strings"
 )
 
+// aside is the folder inside of it in which files are written before they are moved into place.
+const aside = ".incoming"
+
 // Disk keeps files in a folder.
 type Disk struct{ root *os.Root }
 
@@ -39,16 +42,16 @@ func (d *Disk) Put(ctx context.Context, name string, body io.Reader, size int64)
 	if err := d.root.MkdirAll(filepath.FromSlash(path.Dir(name)), 0o755); err != nil {
 		return fmt.Errorf("storing %s: %w", name, err)
 	}
-	aside := filepath.FromSlash(Name(".incoming", ""))
-	if err := d.root.MkdirAll(filepath.Dir(aside), 0o755); err != nil {
+	at := filepath.FromSlash(Name(aside, ""))
+	if err := d.root.MkdirAll(filepath.Dir(at), 0o755); err != nil {
 		return fmt.Errorf("storing %s: %w", name, err)
 	}
-	if err := d.write(ctx, aside, body, size); err != nil {
-		_ = d.root.Remove(aside)
+	if err := d.write(ctx, at, body, size); err != nil {
+		_ = d.root.Remove(at)
 		return fmt.Errorf("storing %s: %w", name, err)
 	}
-	if err := d.root.Rename(aside, filepath.FromSlash(name)); err != nil {
-		_ = d.root.Remove(aside)
+	if err := d.root.Rename(at, filepath.FromSlash(name)); err != nil {
+		_ = d.root.Remove(at)
 		return fmt.Errorf("storing %s: %w", name, err)
 	}
 	return nil
