@@ -67,11 +67,13 @@ type App struct {
 	Notifications *notifications.Service
 	Trends        *trends.Service
 	Federation    *activitypub.Server
-	files         blob.Store
-	clips         *clip.Tools
-	roles         string
-	fetch         *fetch.Client
-	doors         doors
+	// Places are where files are kept, for those who move them.
+	Places Places
+	files  blob.Store
+	clips  *clip.Tools
+	roles  string
+	fetch  *fetch.Client
+	doors  doors
 	// onJob is told of each run of a job; nil but in tests.
 	onJob func(jobs.Done)
 }

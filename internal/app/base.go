@@ -54,11 +54,13 @@ type base struct {
 	redis   []*redis.Client
 	closers []func()
 	ballast []byte
+	// command says that the process ends soon.
+	command bool
 }
 
 // openBase connects a process. roles is "command" for commands that end soon.
 func openBase(ctx context.Context, c *config.Config, roles string, migrate bool) (_ *base, err error) {
-	b := &base{Config: c, Clock: clock.Real{}, Metrics: metric.New()}
+	b := &base{Config: c, Clock: clock.Real{}, Metrics: metric.New(), command: roles == "command"}
 	defer func() {
 		if err != nil {
 			b.close()

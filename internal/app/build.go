@@ -45,7 +45,7 @@ func New(ctx context.Context, c *config.Config, o Options) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{base: b, roles: o.Roles}
+	a := &App{base: b}
 	if err := a.build(); err != nil {
 		b.close()
 		return nil, err
@@ -111,10 +111,10 @@ func (a *App) build() error {
 	})
 	a.fetch = client
 	a.closers = append(a.closers, client.Close)
-	if a.files, err = a.openFiles(); err != nil {
+	if a.files, a.Places, err = a.openFiles(); err != nil {
 		return err
 	}
-	if a.roles != "command" {
+	if !a.command {
 		a.clips = clips(a.Log)
 	}
 	a.buildDomains()

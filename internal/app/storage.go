@@ -2,8 +2,10 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -15,13 +17,49 @@ import (
 	"github.com/gomph/gomph/internal/kit/config"
 )
 
-// openFiles opens where files are kept: a folder, or a bucket.
-func (b *base) openFiles() (blob.Store, error) {
-	o, on, err := s3Options(b.Config)
-	if err != nil {
-		return nil, err
+// Places are where files are kept.
+type Places struct {
+	// Now is where they belong, and Old where they were before a move that is not over; nil outside of one.
+	Now, Old blob.Store
+}
+
+// openFiles opens where files are kept, as all but the commands that move them see it.
+func (b *base) openFiles() (blob.Store, Places, error) {
+	var p Places
+	now := config.Disk
+	if b.Config.S3() {
+		now = ""
 	}
-	if !on {
+	var err error
+	if p.Now, err = b.openPlace(now); err != nil {
+		return nil, p, err
+	}
+	files := b.cached(p.Now, b.Config.S3(), "files-cache")
+	if from := b.Config.MoveFrom; from != "" {
+		if from == now {
+			return nil, p, fmt.Errorf("GOMPH_MOVE_FILES_FROM=%s is where files are: set S3_ENABLED and where they are to go, or leave it out", from)
+		}
+		if p.Old, err = b.openPlace(from); err != nil {
+			return nil, p, err
+		}
+		moves := b.Metrics.Counter("files_moving_total", "What happened to files that are moved to another place while they are served.", "what")
+		m := &blob.Moving{Old: p.Old, New: files, Both: b.Config.MoveWrites == "both", Log: b.Log, Observe: func(what string) { moves.Inc(what) }}
+		b.closers = append(b.closers, func() { _ = m.Close() })
+		files = m
+	}
+	if at := b.Config.RemotePlace; at != "" && at != now {
+		remote, err := b.openPlace(at)
+		if err != nil {
+			return nil, p, err
+		}
+		files = blob.Split(media.CacheFolder, b.cached(remote, at != config.Disk, "remote-files-cache"), files)
+	}
+	return files, p, nil
+}
+
+// openPlace opens a place of files: the disk, what a file names, or, for "", what the settings name.
+func (b *base) openPlace(name string) (blob.Store, error) {
+	if name == config.Disk {
 		disk, err := blob.OpenDisk(filepath.Join(b.Config.Data, "system"))
 		if err != nil {
 			return nil, err
@@ -29,12 +67,39 @@ func (b *base) openFiles() (blob.Store, error) {
 		b.closers = append(b.closers, func() { _ = disk.Close() })
 		return disk, nil
 	}
+	files := &b.Config.Files
+	if name != "" {
+		var err error
+		if files, err = config.PlaceFile(name); err != nil {
+			return nil, err
+		}
+	}
+	o, err := s3Options(files, b.Config.CAFile)
+	if err != nil {
+		return nil, err
+	}
 	bucket, err := s3.Open(o)
 	if err != nil {
 		return nil, err
 	}
 	b.closers = append(b.closers, func() { _ = bucket.Close() })
 	return bucket, nil
+}
+
+// cached keeps what is read from a bucket on this host's disk, as much as the settings allow.
+func (b *base) cached(place blob.Store, far bool, folder string) blob.Store {
+	if !far || b.Config.CacheGB == 0 || b.command {
+		return place
+	}
+	reads := b.Metrics.Counter("files_cache_reads_total", "Files that were read from an S3 server, by whether the disk had them.", "found")
+	c, err := blob.OpenCached(place, filepath.Join(b.Config.Data, folder), blob.CacheOptions{MaxBytes: int64(b.Config.CacheGB) << 30, Log: b.Log,
+		Observe: func(hit bool, _ int64) { reads.Inc(strconv.FormatBool(hit)) }})
+	if err != nil {
+		b.Log.Error("files are read without a cache", "error", err)
+		return place
+	}
+	b.closers = append(b.closers, func() { _ = c.Close() })
+	return c
 }
 
 var findClips sync.Once
@@ -104,14 +169,11 @@ func originOf(address string) string {
 	return scheme + "://" + host
 }
 
-// s3Options are what the settings say of the S3 server with the files; false when files are in a folder.
-func s3Options(c *config.Config) (o s3.Options, on bool, err error) {
-	if !c.S3() {
-		return o, false, nil
-	}
-	roots, err := authorities(c.CAFile)
+// s3Options are what the settings say of an S3 server with files.
+func s3Options(c *config.Files, authority string) (o s3.Options, err error) {
+	roots, err := authorities(authority)
 	if err != nil {
-		return o, false, err
+		return o, err
 	}
 	return s3.Options{
 		Endpoint: c.S3Endpoint, Region: c.S3Region, Bucket: c.S3Bucket, AccessKey: c.S3Key, SecretKey: c.S3Secret, Protocol: c.S3Protocol,
@@ -121,5 +183,5 @@ func s3Options(c *config.Config) (o s3.Options, on bool, err error) {
 		SingleRequest: c.S3SingleRequest == "true", MultipartAbove: c.S3Threshold,
 		OpenTimeout: time.Duration(c.S3OpenTimeout) * time.Second, ReadTimeout: time.Duration(c.S3ReadTimeout) * time.Second,
 		Retries: c.S3Retries, Roots: roots,
-	}, true, nil
+	}, nil
 }

@@ -11,9 +11,6 @@ import (
 
 func TestS3Options(t *testing.T) {
 	t.Parallel()
-	if _, on, err := s3Options(&config.Config{}); on || err != nil {
-		t.Errorf("without settings: %v, %v", on, err)
-	}
 	with := func(f config.Files) *config.Config {
 		f.S3Enabled, f.S3Bucket, f.S3Key, f.S3Secret = "true", "files", "KEY", "sesame"
 		c := &config.Config{Files: f}
@@ -29,9 +26,9 @@ func TestS3Options(t *testing.T) {
 		"http://s3.example.com:9000/files/x?":     {S3Endpoint: "s3.example.com:9000", S3Protocol: "http", S3HostStyle: "false"},
 		"https://files.s3.dualstack.eu-west-1.am": {S3Region: "eu-west-1"},
 	} {
-		o, on, err := s3Options(with(f))
-		if !on || err != nil {
-			t.Errorf("%s: %v, %v", want, on, err)
+		o, err := s3Options(&with(f).Files, "")
+		if err != nil {
+			t.Errorf("%s: %v", want, err)
 			continue
 		}
 		s, err := s3.Open(o)
@@ -43,16 +40,14 @@ func TestS3Options(t *testing.T) {
 			t.Errorf("%s, not %s: %v", got, want, err)
 		}
 	}
-	o, _, err := s3Options(with(config.Files{
+	o, err := s3Options(&with(config.Files{
 		S3Permission: "private", S3StorageClass: "COLD", S3OpenTimeout: 7, S3ReadTimeout: 8, S3Retries: 9, S3SingleRequest: "true", S3Threshold: 10, S3Region: "r",
-	}))
+	}).Files, "")
 	if err != nil || o.Permission != "private" || o.StorageClass != "COLD" || o.OpenTimeout != 7*time.Second || o.ReadTimeout != 8*time.Second || o.Retries != 9 ||
 		!o.SingleRequest || o.MultipartAbove != 10 || o.Region != "r" || o.AccessKey != "KEY" || o.SecretKey != "sesame" || o.PathStyle {
 		t.Errorf("%+v, %v", o, err)
 	}
-	c := with(config.Files{})
-	c.CAFile = "/none"
-	if _, _, err := s3Options(c); err == nil || !strings.Contains(err.Error(), "GOMPH_CA_FILE") {
+	if _, err := s3Options(&with(config.Files{}).Files, "/none"); err == nil || !strings.Contains(err.Error(), "GOMPH_CA_FILE") {
 		t.Errorf("an authority that is not there: %v", err)
 	}
 }

@@ -32,9 +32,13 @@ type Files struct {
 	S3SingleRequest string `name:"s3-force-single-request" env:"S3_FORCE_SINGLE_REQUEST" group:"Files" enum:",true,false" default:"" placeholder:"BOOL" help:"true sends large files whole, for servers that cannot put parts together."`
 	S3Threshold     int64  `name:"s3-multipart-threshold" env:"S3_MULTIPART_THRESHOLD" group:"Files" default:"16777216" placeholder:"BYTES" help:"Larger files are sent in parts."`
 
-	MediaHost  string   `name:"media-host" env:"GOMPH_MEDIA_HOST" group:"Files" placeholder:"HOST" help:"A host of its own for files, which leads to this server too: nothing but pictures, video and sound is there, no page and no cookie. Addresses stay what they are wherever files are kept."`
-	RootURL    string   `name:"paperclip-root-url" env:"PAPERCLIP_ROOT_URL" group:"Files" placeholder:"URL" help:"Where people get files that are in GOMPH_DATA: a path of this server, or an address elsewhere that serves GOMPH_DATA/system. Default: /system."`
-	MediaHosts []string `name:"extra-media-hosts" env:"EXTRA_MEDIA_HOSTS" group:"Files" sep:"," placeholder:"URLS" help:"Further addresses that pages may show pictures, video and sound from, like https://data.example.com."`
+	MoveFrom    string   `name:"move-files-from" env:"GOMPH_MOVE_FILES_FROM" group:"Files" placeholder:"PLACE" help:"Where files were until now, while gomph media migrate moves them: disk for GOMPH_DATA, or a file with the S3_ and AWS_ lines of the old server. What is not here yet is read from there."`
+	MoveWrites  string   `name:"move-files-writes" env:"GOMPH_MOVE_FILES_WRITES" group:"Files" enum:"both,new" default:"both" placeholder:"both|new" help:"Whether new files go to both places meanwhile, so that there is a way back, or to the new one alone."`
+	RemotePlace string   `name:"remote-files" env:"GOMPH_REMOTE_FILES" group:"Files" placeholder:"PLACE" help:"Where files of other servers are kept, when that is not where our own are: disk, or a file with S3_ and AWS_ lines."`
+	CacheGB     int      `name:"files-cache" env:"GOMPH_FILES_CACHE" group:"Files" default:"2" placeholder:"GB" help:"How much of an S3 server's files each host keeps in GOMPH_DATA/files-cache, so that what many look at is fetched once; 0 keeps nothing."`
+	MediaHost   string   `name:"media-host" env:"GOMPH_MEDIA_HOST" group:"Files" placeholder:"HOST" help:"A host of its own for files, which leads to this server too: nothing but pictures, video and sound is there, no page and no cookie. Addresses stay what they are wherever files are kept."`
+	RootURL     string   `name:"paperclip-root-url" env:"PAPERCLIP_ROOT_URL" group:"Files" placeholder:"URL" help:"Where people get files that are in GOMPH_DATA: a path of this server, or an address elsewhere that serves GOMPH_DATA/system. Default: /system."`
+	MediaHosts  []string `name:"extra-media-hosts" env:"EXTRA_MEDIA_HOSTS" group:"Files" sep:"," placeholder:"URLS" help:"Further addresses that pages may show pictures, video and sound from, like https://data.example.com."`
 }
 
 const (
