@@ -41,6 +41,7 @@ type cli struct {
 	Relays     relaysCmd     `cmd:"" help:"See, join and leave the relays that pass public posts on."`
 	Search     searchCmd     `cmd:"" help:"See and renew the index by which posts are found."`
 	Emojis     emojisCmd     `cmd:"" help:"See, add and remove this server's custom emojis."`
+	Media      mediaCmd      `cmd:"" help:"See, move and tidy up files: pictures, video and sound."`
 	Config_    configCmd     `cmd:"" name:"config" help:"Show which settings are in force, and from where."`
 	Seed       seedCmd       `cmd:"" help:"Fill an empty server with a small community, to try things out."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`

@@ -71,7 +71,6 @@ type App struct {
 	Places Places
 	files  blob.Store
 	clips  *clip.Tools
-	roles  string
 	fetch  *fetch.Client
 	doors  doors
 	// onJob is told of each run of a job; nil but in tests.

@@ -23,6 +23,9 @@ type Places struct {
 	Now, Old blob.Store
 }
 
+// Files are the stored files, as this process sees them.
+func (a *App) Files() blob.Store { return a.files }
+
 // openFiles opens where files are kept, as all but the commands that move them see it.
 func (b *base) openFiles() (blob.Store, Places, error) {
 	var p Places
