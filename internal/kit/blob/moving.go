@@ -161,7 +161,7 @@ func find[T any](ctx context.Context, m *Moving, name string, look func(ctx cont
 		return found, false, nil
 	}
 	if ctx.Err() != nil {
-		return found, false, newErr
+		return found, false, ctx.Err() // and not that it is absent: the old place was not asked
 	}
 	absent := errs.IsNotFound(newErr)
 	if absent {
