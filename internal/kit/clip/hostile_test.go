@@ -182,7 +182,7 @@ func TestFilesThatSayTooMuch(t *testing.T) {
 		"too wide":             {ffmpeg(t, "in.mp4", "-f lavfi -i color=red:s=4096x2304:d=0.1 -c:v libx264 -preset ultrafast -pix_fmt yuv420p"), clip.ErrTooManyPixels},
 		"5 hours of frames":    {ffmpeg(t, "in.mp4", "-f lavfi -i color=red:s=16x16:r=2:d=18010 -c:v libx264 -preset ultrafast -pix_fmt yuv420p"), clip.ErrTooLong},
 		"200 frames a second":  {ffmpeg(t, "in.mp4", src(64, 64, 200, 1)+"-c:v libx264 -pix_fmt yuv420p"), clip.ErrTooFast},
-		"1,000 streams":        {ffmpeg(t, "in.mp4", hum(1)+"-c:a aac", many...), clip.ErrFormat},
+		"1,000 streams":        {ffmpeg(t, "in.mp4", "-i "+ffmpeg(t, "one.m4a", hum(1)+"-c:a aac")+" -c copy", many...), clip.ErrFormat},
 		"of a folder":          {t.TempDir(), os.ErrInvalid},
 		"of nothing":           {filepath.Join(t.TempDir(), "none"), os.ErrNotExist},
 		"100 MiB":              {large(t), clip.ErrTooLarge},
@@ -236,7 +236,7 @@ func TestAttachmentsAndSubtitlesGo(t *testing.T) {
 func TestWorkWithoutEnd(t *testing.T) {
 	t.Parallel()
 	tools(t) // or be skipped
-	in := ffmpeg(t, "in.mkv", "-f lavfi -i color=red:s=3840x2160:r=60:d=5 -c:v mpeg4 -q:v 31 -g 600")
+	in := ffmpeg(t, "in.mkv", "-f lavfi -i color=red:s=3840x2160:r=60:d=2 -c:v mpeg4 -q:v 31 -g 600")
 	impatient := clip.Find(t.Context(), slog.New(slog.DiscardHandler), clip.Options{CPU: time.Second})
 	folder := t.TempDir()
 	if _, err := impatient.Video(t.Context(), in, folder, probed(t, in)); !errors.Is(err, clip.ErrTooSlow) {
@@ -250,12 +250,12 @@ func TestWorkWithoutEnd(t *testing.T) {
 // TestTheLargestFrames is about memoryLimit, which has to suffice for what is allowed.
 func TestTheLargestFrames(t *testing.T) {
 	t.Parallel()
-	in := ffmpeg(t, "in.mkv", "-f lavfi -i testsrc=s=3840x2160:r=60:d=0.5 -c:v libx265 -preset ultrafast -x265-params log-level=none -pix_fmt yuv420p10le")
+	in := ffmpeg(t, "in.mkv", "-f lavfi -i testsrc=s=3840x2160:r=60:d=0.2 -c:v libx265 -preset ultrafast -x265-params log-level=none -pix_fmt yuv420p10le")
 	made, err := tools(t).Video(t.Context(), in, t.TempDir(), probed(t, in))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if made.Info.Width != 3840 || made.Info.Frames != 30 {
+	if made.Info.Width != 3840 || made.Info.Frames != 12 {
 		t.Errorf("made %+v", made.Info)
 	}
 }
