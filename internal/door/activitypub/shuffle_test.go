@@ -210,9 +210,10 @@ func (s *story) arrive() (order []string) {
 		}
 	}
 	s.random.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+	var last error
 	for tries := 0; len(list) > 0; tries++ {
 		if tries == 3 {
-			s.t.Fatalf("%v never arrive", list)
+			s.t.Fatalf("%v never arrive: %v; after\n  %s", list, last, strings.Join(order, "\n  "))
 		}
 		var failed []int
 		for _, i := range list {
@@ -220,7 +221,7 @@ func (s *story) arrive() (order []string) {
 			s.must(err)
 			order = append(order, s.said[i].brief())
 			if err := s.Perform(ctx(), activitypub.Received{ActorID: s.by.ID, Body: string(body)}); err != nil && !slices.Contains(failed, i) {
-				failed = append(failed, i)
+				failed, last = append(failed, i), err
 			}
 		}
 		list = failed
