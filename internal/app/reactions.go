@@ -40,7 +40,8 @@ var (
 	outboxes = jobs.Policy{Queue: jobs.Pull, Attempts: 3, Deadline: 2 * time.Minute, Statements: 1500}
 	// imports take twenty lines at a time, each of which may ask another server.
 	imports = jobs.Policy{Queue: jobs.Pull, Attempts: 10, Deadline: 5 * time.Minute, Statements: 2000}
-	// conversions make films and sounds anew, which takes minutes; the work itself is bounded where it is done.
+	// conversions make films and sounds anew, which takes minutes. They share a lane, so that others' work is not behind
+	// them; how many of them work is bounded where they do.
 	conversions = jobs.Policy{Queue: jobs.Pull, Attempts: media.ProcessAttempts, Deadline: 15 * time.Minute, Statements: 8}
 	// archives read all that somebody wrote.
 	archives = jobs.Policy{Queue: jobs.Pull, Attempts: 4, Deadline: time.Hour, Statements: 100_000}
@@ -103,6 +104,7 @@ func (a *App) onPeople() {
 	jobs.On(j, "activitypub.send_move", fanOut, a.Federation.SendMove)
 	jobs.On(j, "activitypub.send_flag", fanOut, a.Federation.SendFlag, jobs.When(func(e moderation.Reported) bool { return e.ByLocal && len(e.Domains) > 0 }))
 	jobs.On(j, "statuses.remove_all", wholesale, func(ctx context.Context, e accounts.Removed) error { return a.Statuses.RemoveAll(ctx, e.AccountID) })
+	jobs.On(j, "media.account_removed", wholesale, a.Media.AccountRemoved)
 	jobs.On(j, "accounts.purge", afterwards, func(ctx context.Context, e accounts.Removed) error { return a.Accounts.Purge(ctx, e.AccountID) })
 }
 
@@ -254,7 +256,7 @@ func (a *App) onCommands() {
 	jobs.On(j, "archive.write", archives, a.writeBackup, jobs.Unique(archive.BackupWanted.Key))
 	jobs.On(j, "mailer.archive_ready", mails, a.doors.mailer.ArchiveReady)
 	jobs.On(j, "archive.forget", recurring, func(ctx context.Context, _ archive.ForgetDue) error { return a.Archive.Forget(ctx, a.files) })
-	jobs.On(j, "media.process", conversions, a.Media.Process)
+	jobs.On(j, "media.process", conversions, a.Media.Process, jobs.Lane(func(media.Uploaded) string { return "media" }))
 	jobs.On(j, "media.sweep", recurring, a.Media.Sweep)
 	jobs.On(j, "media.prune", recurring, a.Media.Prune)
 	jobs.On(j, "media.apply_block", wholesale, a.Media.Blocked)

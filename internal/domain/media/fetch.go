@@ -59,12 +59,11 @@ func (s *Service) fetchInto(ctx context.Context, ref Ref) (Kept, error) {
 	if s.Fetch == nil || !known(ref.Kind) {
 		return k, errs.NotFound()
 	}
-	select {
-	case s.flights.slots <- struct{}{}:
-	case <-ctx.Done():
-		return k, ctx.Err()
+	leave, err := s.flights.enter(ctx, hostname(ref.URL))
+	if err != nil {
+		return k, err
 	}
-	defer func() { <-s.flights.slots }()
+	defer leave()
 	folder, done, err := workFolder()
 	if err != nil {
 		return k, err

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
@@ -131,7 +132,7 @@ type Service struct {
 
 // New makes the service.
 func New(d Deps) *Service {
-	return &Service{Deps: d, studio: picture.NewStudio(), flights: flights{slots: make(chan struct{}, fetchesAtOnce)}}
+	return &Service{Deps: d, studio: picture.NewStudio(), flights: flights{slots: make(chan struct{}, fetchesAtOnce), hosts: map[string]*lane{}}}
 }
 
 // OfStatuses loads the attachments of posts, in their order; one statement.
@@ -180,24 +181,60 @@ func (s *Service) Detach(ctx context.Context, tx *db.Tx, status int64, keep []in
 	return nil
 }
 
-// AddRemote enters the attachments of a remote post, replacing those it had.
+// AddRemote enters the attachments of a remote post. Those that it had and still has stay what they are, so that their addresses do; others go.
 func (s *Service) AddRemote(ctx context.Context, tx *db.Tx, owner accounts.ID, status int64, list []Attachment) error {
-	if _, err := tx.Exec(ctx, "DELETE FROM media_attachments WHERE status_id = $1 AND status_id <> 0", status); err != nil {
-		return fmt.Errorf("replacing attachments: %w", err)
+	had, err := db.All(ctx, tx, scan, "SELECT "+columns+" FROM media_attachments m WHERE m.status_id = $1 AND m.status_id <> 0 ORDER BY m.position, m.id", status)
+	if err != nil {
+		return fmt.Errorf("loading attachments: %w", err)
 	}
-	rows := make([][]any, len(list))
+	var fresh, same [][]any
 	now := db.Ms(s.Clock.Now())
 	for i, a := range list {
+		at := slices.IndexFunc(had, func(b Attachment) bool { return b.RemoteURL == a.RemoteURL && b.Kind == a.Kind })
+		if at >= 0 { // what was found out of the file itself is kept where the other server still does not say it
+			a = a.completedBy(had[at])
+		}
 		meta, err := json.Marshal(a.Meta)
 		if err != nil {
 			return err
 		}
-		rows[i] = []any{s.IDs.Next(), owner, status, i, a.Kind, a.ContentType, a.RemoteURL, a.ThumbnailRemoteURL, a.Description, a.Blurhash, string(meta), now}
+		if at >= 0 {
+			same = append(same, []any{i, a.ContentType, a.ThumbnailRemoteURL, a.Description, a.Blurhash, string(meta), now, had[at].ID})
+			had = slices.Delete(had, at, at+1)
+			continue
+		}
+		fresh = append(fresh, []any{s.IDs.Next(), owner, status, i, a.Kind, a.ContentType, a.RemoteURL, a.ThumbnailRemoteURL, a.Description, a.Blurhash, string(meta), now})
 	}
-	_, err := tx.ExecMany(ctx, `INSERT INTO media_attachments (id, account_id, status_id, position, kind, content_type, remote_url, thumbnail_remote_url, description, blurhash, meta, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)`, rows)
+	if len(had) > 0 { // swept with what was fetched of them
+		gone := make([]int64, len(had))
+		for i, a := range had {
+			gone[i] = a.ID
+		}
+		if err := tx.Do(ctx, "replacing attachments", "UPDATE media_attachments SET status_id = 0 WHERE id = ANY($1)", db.Array(gone)); err != nil {
+			return err
+		}
+	}
+	if _, err := tx.ExecMany(ctx, "UPDATE media_attachments SET position = $1, content_type = $2, thumbnail_remote_url = $3, description = $4, blurhash = $5, meta = $6, updated_at = $7 WHERE id = $8", same); err != nil {
+		return fmt.Errorf("changing attachments: %w", err)
+	}
+	_, err = tx.ExecMany(ctx, `INSERT INTO media_attachments (id, account_id, status_id, position, kind, content_type, remote_url, thumbnail_remote_url, description, blurhash, meta, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)`, fresh)
 	if err != nil {
 		return fmt.Errorf("adding attachments: %w", err)
 	}
 	return nil
+}
+
+// completedBy takes over what an attachment does not say and an earlier form of it did.
+func (a Attachment) completedBy(b Attachment) Attachment {
+	if a.Blurhash == "" {
+		a.Blurhash = b.Blurhash
+	}
+	if a.Meta.Original == nil {
+		a.Meta.Original = b.Meta.Original
+	}
+	if a.Meta.Small == nil {
+		a.Meta.Small = b.Meta.Small
+	}
+	return a
 }

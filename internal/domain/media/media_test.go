@@ -78,6 +78,16 @@ func TestRemoteAttachments(t *testing.T) {
 			t.Fatalf("attachments are %+v, %v", of, err)
 		}
 		got := of[st][0]
+		// An edit that leaves the file where it is leaves its id, and with it its addresses; what the edit does not say stays known.
+		again := media.Attachment{Kind: want.Kind, ContentType: want.ContentType, RemoteURL: want.RemoteURL, Description: want.Description, Meta: media.Meta{Focus: want.Meta.Focus}}
+		if err := d.Write(w.Ctx(), func(tx *db.Tx) error {
+			return w.Media.AddRemote(w.Ctx(), tx, far.ID, st, []media.Attachment{{RemoteURL: "new"}, again})
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if of, err := w.Media.OfStatuses(w.Ctx(), d, []int64{st}); err != nil || len(of[st]) != 2 || of[st][1].ID != got.ID || of[st][1].Blurhash != want.Blurhash || of[st][1].Meta.Original == nil {
+			t.Errorf("after an edit the attachments are %+v, %v", of, err)
+		}
 		want.ID, want.AccountID, want.StatusID, want.CreatedAt, want.Processing = got.ID, far.ID, st, w.Clock.Now(), got.Processing
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("stored %+v", got)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -23,8 +24,10 @@ const (
 	fetchTime = 90 * time.Second
 	// fetchLease keeps other processes from asking for the same file; one that died is not waited for longer.
 	fetchLease = 2 * time.Minute
-	// fetchesAtOnce bounds how many files one process fetches at the same time.
-	fetchesAtOnce = 32
+	// fetchesAtOnce bounds how many files one process fetches at the same time, and fetchesOfHost how many of one host: a twentieth, so that a
+	// host that does not answer holds up nobody else (requirement A5).
+	fetchesAtOnce = 128
+	fetchesOfHost = fetchesAtOnce / 20
 	// firstRetry and lastRetry are how long a file that could not be had is not asked for again: twice as long each time.
 	firstRetry = 5 * time.Minute
 	lastRetry  = 24 * time.Hour
@@ -45,6 +48,50 @@ const (
 type flights struct {
 	group singleflight.Group
 	slots chan struct{}
+
+	mu    sync.Mutex
+	hosts map[string]*lane
+}
+
+// lane is the places of one host, and how many hold or await one.
+type lane struct {
+	places chan struct{}
+	users  int
+}
+
+// enter waits for a place of a host, then for one of all; leave gives both back.
+func (f *flights) enter(ctx context.Context, host string) (leave func(), err error) {
+	f.mu.Lock()
+	l := f.hosts[host]
+	if l == nil {
+		l = &lane{places: make(chan struct{}, fetchesOfHost)}
+		f.hosts[host] = l
+	}
+	l.users++
+	f.mu.Unlock()
+	done := func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if l.users--; l.users == 0 {
+			delete(f.hosts, host)
+		}
+	}
+	for i, place := range []chan struct{}{l.places, f.slots} {
+		select {
+		case place <- struct{}{}:
+		case <-ctx.Done():
+			if i == 1 {
+				<-l.places
+			}
+			done()
+			return nil, ctx.Err()
+		}
+	}
+	return func() {
+		<-f.slots
+		<-l.places
+		done()
+	}, nil
 }
 
 // Kept is a file of another server that was fetched.

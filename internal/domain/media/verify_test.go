@@ -144,3 +144,39 @@ func TestPicturesThatMove(t *testing.T) {
 }
 
 func profile(avatar string) accounts.Profile { return accounts.Profile{Avatar: &avatar} }
+
+// TestAccountRemoved: nothing of somebody who is gone is left.
+func TestAccountRemoved(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		w := make.New(t, d)
+		ann, bob := w.Account("ann"), w.Account("bob")
+		must := func(err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, who := range []*accounts.Account{ann, bob} {
+			for range 3 {
+				body := drawing(30, 20)
+				_, err := w.Media.Receive(w.Ctx(), media.Upload{Owner: who.ID, File: bytes.NewReader(body), Size: int64(len(body))})
+				must(err)
+			}
+			avatar, err := w.Media.PutImage(w.Ctx(), media.Avatars, int64(who.ID), bytes.NewReader(moving(50, 50)), 1)
+			must(err)
+			_, err = w.Accounts.UpdateProfile(w.Ctx(), who.ID, profile(avatar))
+			must(err)
+		}
+		for range 2 { // safe to repeat
+			must(w.Media.AccountRemoved(w.Ctx(), accounts.Removed{AccountID: ann.ID, Local: true}))
+		}
+		n := 0
+		must(w.Files.Walk(w.Ctx(), "", "", func(blob.Info) error { n++; return nil }))
+		rows, err := db.Value[int](w.Ctx(), d, "SELECT COUNT(*) FROM media_attachments")
+		must(err)
+		if n != 3*2+2 || rows != 3 {
+			t.Errorf("%d files and %d rows are left", n, rows)
+		}
+	})
+}
