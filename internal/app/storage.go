@@ -86,6 +86,18 @@ func (b *base) openPlace(name string) (blob.Store, error) {
 		return nil, err
 	}
 	b.closers = append(b.closers, func() { _ = bucket.Close() })
+	if !b.command && name == "" {
+		// Said at start, by whom it can be mended, not by the first who uploads. A server that is away for a moment is no reason not to start.
+		ctx, cancel := context.WithTimeout(context.Background(), connectLimit)
+		defer cancel()
+		switch err := bucket.Ping(ctx); {
+		case err == nil:
+		case s3.IsAway(err), s3.IsDenied(err): // a key that may not list can do the rest, but what is missing looks refused to it
+			b.Log.Warn("files", "error", err)
+		default:
+			return nil, err
+		}
+	}
 	return bucket, nil
 }
 

@@ -98,3 +98,24 @@ func (s *Store) unreachable(err error) string {
 	}
 	return ""
 }
+
+// IsAway reports whether an error says that the server gave no answer of its own, which may pass, instead of a refusal.
+func IsAway(err error) bool {
+	code, status := answer(err)
+	var timeout net.Error
+	var op *net.OpError
+	var dns *net.DNSError
+	switch {
+	case code != "":
+		return status >= http.StatusInternalServerError
+	case errors.As(err, &dns):
+		return dns.IsTemporary || dns.IsTimeout
+	}
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout() || errors.As(err, &op)
+}
+
+// IsDenied reports whether an error says that the key is known, and may not do this.
+func IsDenied(err error) bool {
+	code, _ := answer(err)
+	return code == minio.AccessDenied || code == minio.AllAccessDisabled
+}
