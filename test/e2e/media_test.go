@@ -3,6 +3,9 @@ package e2e
 import (
 	"bytes"
 	"fmt"
+	"image"
+	"image/color"
+	"image/gif"
 	"net/http"
 	"net/url"
 	"os"
@@ -257,5 +260,67 @@ func TestMedia(t *testing.T) {
 				return nil
 			})
 		})
+	})
+}
+
+// TestPicturesOfTheServer: what the admin uploads by command is what people see.
+func TestPicturesOfTheServer(t *testing.T) {
+	t.Parallel()
+	Each(t, func(t *testing.T, s *Server) {
+		ann := s.Person("ann")
+		folder := t.TempDir()
+		save := func(name string, body []byte) string {
+			t.Helper()
+			at := filepath.Join(folder, name)
+			if err := os.WriteFile(at, body, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			return at
+		}
+		s.Command("settings", "upload", "thumbnail", save("thumbnail.png", drawn(3)))
+		s.Command("settings", "set", "thumbnail_description", "A pattern")
+		var instance struct {
+			Thumbnail struct {
+				URL, Description, Blurhash string
+				Versions                   map[string]string
+			}
+		}
+		Eventually(t, "the server shows its picture", func() error { // settings are kept for some seconds
+			ann.Get("/api/v2/instance", &instance)
+			if instance.Thumbnail.Description != "A pattern" {
+				return fmt.Errorf("it is %+v", instance.Thumbnail)
+			}
+			return nil
+		})
+		if instance.Thumbnail.Blurhash == "" || len(instance.Thumbnail.Versions) != 2 {
+			t.Errorf("the picture is %+v", instance.Thumbnail)
+		}
+		for _, address := range append([]string{instance.Thumbnail.URL}, instance.Thumbnail.Versions["@1x"], instance.Thumbnail.Versions["@2x"]) {
+			ann.shown(&address)
+		}
+		var g bytes.Buffer
+		frame := image.NewPaletted(image.Rect(0, 0, 20, 20), color.Palette{color.Black, color.White})
+		if err := gif.EncodeAll(&g, &gif.GIF{Image: []*image.Paletted{frame, frame}, Delay: []int{10, 10}}); err != nil {
+			t.Fatal(err)
+		}
+		s.Command("emojis", "add", "cat", save("cat.gif", g.Bytes()), "--category", "Animals")
+		if out, said, err := s.Run("emojis", "add", "../cat", filepath.Join(folder, "cat.gif")); err == nil {
+			t.Errorf("a shortcode that is none: %s%s", out, said)
+		}
+		var emojis []struct {
+			Shortcode, URL, Category string
+			StaticURL                string `json:"static_url"`
+		}
+		ann.Get("/api/v1/custom_emojis", &emojis)
+		if len(emojis) != 1 || emojis[0].Shortcode != "cat" || emojis[0].Category != "Animals" || !strings.HasSuffix(emojis[0].URL, ".gif") || !strings.HasSuffix(emojis[0].StaticURL, ".png") {
+			t.Fatalf("the emojis are %+v", emojis)
+		}
+		ann.shown(&emojis[0].URL)
+		ann.shown(&emojis[0].StaticURL)
+		s.Command("emojis", "remove", "cat")
+		ann.Get("/api/v1/custom_emojis", &emojis)
+		if len(emojis) != 0 {
+			t.Errorf("the emojis are %+v", emojis)
+		}
 	})
 }
