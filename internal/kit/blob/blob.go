@@ -84,6 +84,12 @@ func ExtOf(kind string) string {
 // private are the folders of files that nobody gets by their address: archives, and uploads as they came.
 var private = []string{"archives/", "backups/", "incoming/"}
 
+// Folders are those of files that everybody gets by their address. What is kept of other servers is in none: it has addresses of its own.
+var Folders = []string{"accounts/", "custom_emojis/", "media_attachments/", "site_uploads/"}
+
+// PrivateFolders are those of files that nobody gets by their address.
+func PrivateFolders() []string { return slices.Clone(private) }
+
 // Private reports whether a file is one that nobody gets by its address.
 func Private(name string) bool {
 	return slices.ContainsFunc(private, func(folder string) bool { return strings.HasPrefix(name, folder) })
