@@ -39,6 +39,8 @@ type cli struct {
 	Federation federationCmd `cmd:"" help:"Find out why something of another server is not here, or something of here not there."`
 	Trends     trendsCmd     `cmd:"" help:"See what is talked about, and decide what of it is shown."`
 	Relays     relaysCmd     `cmd:"" help:"See, join and leave the relays that pass public posts on."`
+	Media      mediaCmd      `cmd:"" help:"See to the files: who may do what with them, what they cost, what a proxy needs."`
+	Doctor     doctorCmd     `cmd:"" help:"Look whether everything is well, and say what to do where it is not."`
 	Search     searchCmd     `cmd:"" help:"See and renew the index by which posts are found."`
 	Config_    configCmd     `cmd:"" name:"config" help:"Show which settings are in force, and from where."`
 	Seed       seedCmd       `cmd:"" help:"Fill an empty server with a small community, to try things out."`

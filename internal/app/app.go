@@ -28,6 +28,7 @@ import (
 	"github.com/gomph/gomph/internal/kit/clip"
 	"github.com/gomph/gomph/internal/kit/fetch"
 	"github.com/gomph/gomph/internal/kit/jobs"
+	"github.com/gomph/gomph/internal/kit/metric"
 )
 
 // Options say how a process is opened.
@@ -68,6 +69,7 @@ type App struct {
 	Trends        *trends.Service
 	Federation    *activitypub.Server
 	files         blob.Store
+	listable      *metric.Gauge
 	clips         *clip.Tools
 	roles         string
 	fetch         *fetch.Client

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gomph/gomph/internal/domain/media"
+	"github.com/gomph/gomph/internal/domain/settings"
 	"github.com/gomph/gomph/internal/kit/blob"
 	"github.com/gomph/gomph/internal/kit/blob/s3"
 	"github.com/gomph/gomph/internal/kit/clip"
@@ -21,6 +22,7 @@ func (b *base) openFiles() (blob.Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	o.Observe = b.usage.observer(b.Metrics)
 	if !on {
 		disk, err := blob.OpenDisk(filepath.Join(b.Config.Data, "system"))
 		if err != nil {
@@ -33,6 +35,7 @@ func (b *base) openFiles() (blob.Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	b.bucket = bucket
 	b.closers = append(b.closers, func() { _ = bucket.Close() })
 	return bucket, nil
 }
@@ -58,11 +61,21 @@ func scheme(c *config.Config) string {
 
 // addresses are those under which people see files.
 func (a *App) addresses() *media.Addresses {
-	root := a.Config.FilesURL(scheme(a.Config))
+	return media.NewAddresses(a.Site, a.Secret, filesRoot(a.Config), a.Config.MediaHost != "")
+}
+
+// filesRoot is the beginning of the addresses of files, without a slash at its end.
+func filesRoot(c *config.Config) string {
+	root := c.FilesURL(scheme(c))
 	if strings.HasPrefix(root, "/") {
-		root = a.Site.URL(root)
+		root = siteOf(c).URL(root)
 	}
-	return media.NewAddresses(a.Site, a.Secret, root, a.Config.MediaHost != "")
+	return root
+}
+
+// siteOf is this server as others see it.
+func siteOf(c *config.Config) settings.Site {
+	return settings.Site{LocalDomain: c.LocalDomain, WebDomain: c.WebDomain, HTTPS: c.HTTPS(), StreamingURL: strings.TrimSuffix(c.StreamingBase, "/")}
 }
 
 // fileHost is the host that has files and nothing else, and fileFolder the beginning of their paths at the web's own.
@@ -87,12 +100,12 @@ func fileFolder(c *config.Config) string {
 }
 
 // mediaHosts are the origins beside the web's own from where pages show files.
-func (a *App) mediaHosts() []string {
+func mediaHosts(c *config.Config) []string {
 	var out []string
-	if root := a.Media.Addresses.Root(); !strings.HasPrefix(root, a.Site.Base()+"/") {
+	if root := filesRoot(c); !strings.HasPrefix(root+"/", siteOf(c).Base()+"/") {
 		out = append(out, originOf(root))
 	}
-	for _, at := range a.Config.MediaHosts {
+	for _, at := range c.MediaHosts {
 		out = append(out, originOf(at))
 	}
 	return out

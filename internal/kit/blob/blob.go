@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -65,6 +66,9 @@ func TypeOf(name string) string {
 	}
 	return "application/octet-stream"
 }
+
+// Types are the types that files are kept and served as, by the end of their names.
+func Types() map[string]string { return maps.Clone(types) }
 
 // ExtOf is the end that the name of a file of a type gets; empty for types that are not kept.
 func ExtOf(kind string) string {

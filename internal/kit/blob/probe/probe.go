@@ -51,12 +51,16 @@ type Result struct {
 
 // Target says what is asked.
 type Target struct {
-	// Files is where files are kept, with the application's credentials. When it is an S3 store, its server is asked too.
+	// Files is where files are kept, with the application's credentials.
 	Files blob.Store
+	// Bucket is the S3 server's part of that, which is asked too; nil for Files itself when it is such a store, and for none otherwise.
+	Bucket *s3.Store
 	// Public is where people get files, with or without a slash at its end.
 	Public string
 	// Other is a further bucket that the application must not read; "" for only those that it is shown.
 	Other string
+	// Unreachable is how bad it is when Public does not answer; "" is checkup.Failure. A server that is not running yet is none.
+	Unreachable checkup.Level
 	// Roots are the authorities to trust; nil for the system's.
 	Roots *x509.CertPool
 	// Transport replaces the connections of the stranger, in tests.
@@ -91,12 +95,16 @@ func Run(ctx context.Context, t Target) ([]Result, error) {
 	defer p.ask.close()
 	p.known, p.hidden = blob.Name(folder, ".png"), blob.Name(secrets, ".zip")
 	p.body = "\x89PNG\r\n\x1a\n" + rand.Text()
-	if bucket, ok := t.Files.(*s3.Store); ok {
-		at, err := bucket.Address(ctx)
+	p.bucket = t.Bucket
+	if itself, ok := t.Files.(*s3.Store); ok && p.bucket == nil {
+		p.bucket = itself
+	}
+	if p.bucket != nil {
+		at, err := p.bucket.Address(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("probing files: %w", err)
 		}
-		p.bucket, p.at = bucket, at
+		p.at = at
 	}
 	for _, name := range []string{"incoming/probe-" + rand.Text(), folder + "/" + rand.Text(), "probe-" + rand.Text()} {
 		p.strewn = append(p.strewn, strings.ToLower(name))

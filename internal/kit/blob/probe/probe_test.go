@@ -130,7 +130,9 @@ func TestServersThatAreWrong(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = origin.Scheme, origin.Host, r.In.Host }}
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = origin.Scheme, origin.Host, r.In.Host
+	}}
 	front := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/" && r.Header.Get("Authorization") == "" {
 			_, _ = fmt.Fprint(w, `<?xml version="1.0"?><ListAllMyBucketsResult xmlns="x"></ListAllMyBucketsResult>`)

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -110,7 +111,7 @@ func (p *prober) places(name string) []string {
 func (p *prober) reading(ctx context.Context) {
 	switch r := p.ask.get(ctx, p.public+p.known); {
 	case r.err != nil:
-		p.add(Readable, checkup.Failure, "where people get files cannot be reached: %v", r.err)
+		p.add(Readable, cmp.Or(p.Unreachable, checkup.Failure), "where people get files cannot be reached: %v", r.err)
 	case r.status >= 300 && r.status < 400:
 		p.add(Readable, checkup.Failure, "%s, a redirect: name the address that has the files (S3_HOSTNAME, S3_ALIAS_HOST, GOMPH_MEDIA_HOST)", r.said())
 	case r.status != http.StatusOK:
