@@ -34,7 +34,7 @@ func (c *doctorCmd) Run(e *env) error {
 }
 
 // The columns of findings: ids, names and levels are no longer than that. What is said comes last, and is printed as soon as it is known.
-const findingColumns = "%-8s %-24s %-8s %s\n"
+const findingColumns = "%-8s %-26s %-8s %s\n"
 
 func printFinding(e *env, f checkup.Finding, asJSON bool) error {
 	if asJSON {

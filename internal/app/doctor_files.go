@@ -35,8 +35,8 @@ func (d *doctor) fileChecks() []checkup.Check {
 // machineChecks are those about programs and the system.
 func (d *doctor) machineChecks() []checkup.Check {
 	return []checkup.Check{
-		{ID: "MED-05", Name: "programs for media", Why: "Without ffmpeg there are no videos and no sound, without libheif's program no pictures of phones.", Look: d.tools},
-		{ID: "OPS-05", Name: "sandbox", Why: "Programs that read what strangers sent should be held to their folder and off the network by the kernel (Landlock).", Look: func(context.Context) checkup.Outcome { return judgeSandbox(sandbox.Fenced()) }},
+		{ID: "B3", Name: "programs for media", Why: "Without ffmpeg there are no videos and no sound, without libheif's program no pictures of phones.", Look: d.tools},
+		{ID: "B3", Name: "sandbox", Why: "Programs that read what strangers sent should be held to their folder and off the network by the kernel (Landlock).", Look: func(context.Context) checkup.Outcome { return judgeSandbox(sandbox.Fenced()) }},
 	}
 }
 

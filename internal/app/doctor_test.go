@@ -73,7 +73,7 @@ func TestDoctorOnASmallServer(t *testing.T) {
 	want(t, found, "F12 addresses of files", checkup.OK)
 	want(t, found, "F13 a host for files", checkup.Warning, "GOMPH_MEDIA_HOST")
 	want(t, found, "F16 change of the files' host", checkup.OK)
-	for _, check := range []string{"B6 room on disk", "F2 file system", "F5 lists of files", "MED-05 programs for media", "OPS-05 sandbox"} {
+	for _, check := range []string{"B6 room on disk", "F2 file system", "F5 lists of files", "B3 programs for media", "B3 sandbox"} {
 		if _, ok := found[check]; !ok {
 			t.Errorf("%s is missing", check)
 		}

@@ -72,7 +72,7 @@ func policy(statements ...string) string {
 	return `{"Version":"2012-10-17","Statement":[` + strings.Join(statements, ",") + `]}`
 }
 
-// Each mistake turns exactly its own checks red (requirements F4, F5).
+// Each mistake turns exactly its own checks red (requirements F4, F5; OPS-01).
 func TestPoliciesThatAreWrong(t *testing.T) {
 	t.Parallel()
 	server := s3test.MinIO(t)
