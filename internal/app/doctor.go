@@ -24,6 +24,8 @@ const (
 	slowTrip     = 2 * time.Millisecond
 	hopelessTrip = 10 * time.Millisecond
 	trips        = 200
+	// probeLimit bounds asking who may do what with the files: some thirty requests, each of which may wait for ten seconds.
+	probeLimit = 2 * time.Minute
 	// commits is how many transactions are made to see how long one takes to last.
 	commits = 100
 )
@@ -60,7 +62,11 @@ func newDoctor(ctx context.Context, c *config.Config) *doctor {
 		}
 		return d.openFiles()
 	})
-	d.probed = sync.OnceValues(func() ([]probe.Result, error) { return d.probe(ctx, "") })
+	d.probed = sync.OnceValues(func() ([]probe.Result, error) {
+		ctx, cancel := context.WithTimeout(ctx, probeLimit) // that of three checks together
+		defer cancel()
+		return d.probe(ctx, "")
+	})
 	return d
 }
 
@@ -155,14 +161,14 @@ func (d *doctor) messages(ctx context.Context) checkup.Outcome {
 		if i > 0 && (url == "" || url == d.Config.RedisURL) {
 			continue
 		}
-		if o := trips1(ctx, url); i == 0 || o.Level != checkup.OK {
+		if o := askRedis(ctx, url); i == 0 || o.Level != checkup.OK {
 			worst = o
 		}
 	}
 	return worst
 }
 
-func trips1(ctx context.Context, url string) checkup.Outcome {
+func askRedis(ctx context.Context, url string) checkup.Outcome {
 	connecting, cancel := context.WithTimeout(ctx, connectLimit)
 	defer cancel()
 	began := time.Now()

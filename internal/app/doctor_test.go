@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -63,8 +64,11 @@ func want(t *testing.T, found map[string]checkup.Finding, check string, level ch
 func TestDoctorOnASmallServer(t *testing.T) {
 	t.Parallel()
 	a := open(t)
-	found := examine(t, &config.Config{Data: a.Config.Data})
-	want(t, found, "A2 database", checkup.OK, "commit", "p99")
+	nobody := fmt.Sprintf("127.0.0.1:%d", services.FreePort(t)) // listens there
+	found := examine(t, &config.Config{Data: a.Config.Data, LocalDomain: nobody})
+	if f := found["A2 database"]; !strings.Contains(f.Says, "p99") || !strings.Contains(f.Says, "commit") { // how fast it is, is the machine's business
+		t.Errorf("%+v", f)
+	}
 	want(t, found, "A2 redis", checkup.OK, "none")
 	want(t, found, "E23 same files", checkup.OK)
 	want(t, found, "F1 S3 server", checkup.OK)

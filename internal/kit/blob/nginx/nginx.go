@@ -35,6 +35,8 @@ type Options struct {
 	Listen string
 	// Cache is the folder of the cache; "" is /var/cache/nginx/gomph-files.
 	Cache string
+	// Fresh is how long a file is served without asking the bucket whether it still is there, in nginx's words; "" is 2d, two days.
+	Fresh string
 	// CAFile holds the authorities that the origin's certificate is checked against; "" is Debian's file.
 	CAFile string
 }
@@ -79,7 +81,7 @@ func Config(o Options) (string, error) {
 	case o.Root != "" && !filepath.IsAbs(o.Root):
 		return "", fmt.Errorf("writing nginx's configuration: the folder of local files must begin at /, not %q", o.Root)
 	}
-	for _, text := range []string{o.Host, o.Origin, o.Root, o.Listen, o.Cache, o.CAFile} {
+	for _, text := range []string{o.Host, o.Origin, o.Root, o.Listen, o.Cache, o.Fresh, o.CAFile} {
 		if !safe.MatchString(text) {
 			return "", fmt.Errorf("writing nginx's configuration: %q has characters that mean something to nginx", text)
 		}
@@ -95,6 +97,9 @@ func Config(o Options) (string, error) {
 	}
 	if s.Cache == "" {
 		s.Cache = "/var/cache/nginx/gomph-files"
+	}
+	if s.Fresh == "" {
+		s.Fresh = "2d"
 	}
 	if s.CAFile == "" {
 		s.CAFile = "/etc/ssl/certs/ca-certificates.crt"

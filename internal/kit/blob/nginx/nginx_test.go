@@ -14,6 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/minio/minio-go/v7"
 
@@ -40,7 +41,7 @@ type setup struct {
 	asked   sync.Map
 }
 
-func start(t *testing.T, prefix string, local bool) *setup {
+func start(t *testing.T, prefix string, local bool, fresh string) *setup {
 	t.Helper()
 	server := s3test.MinIO(t)
 	s := &setup{t: t, server: server, bucket: server.Options.Bucket}
@@ -75,7 +76,7 @@ func start(t *testing.T, prefix string, local bool) *setup {
 	}))
 	t.Cleanup(counting.Close)
 	s.address = services.Nginx(t, func(address, folder string) string {
-		text, err := nginx.Config(nginx.Options{Host: "127.0.0.1", Origin: strings.TrimSuffix(counting.URL+"/"+o.Bucket+"/"+prefix, "/"), Root: s.root, Listen: address, Cache: folder + "/cache"})
+		text, err := nginx.Config(nginx.Options{Host: "127.0.0.1", Origin: strings.TrimSuffix(counting.URL+"/"+o.Bucket+"/"+prefix, "/"), Root: s.root, Listen: address, Cache: folder + "/cache", Fresh: fresh})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -150,9 +151,11 @@ func TestBothPlaces(t *testing.T) {
 	for _, prefix := range []string{"", "one/two"} {
 		t.Run("prefix "+prefix, func(t *testing.T) {
 			t.Parallel()
-			s := start(t, prefix, true)
+			s := start(t, prefix, true, "")
 			moved, left, gone := blob.Name("media_attachments/files", ".png"), blob.Name("accounts/avatars", ".avif"), blob.Name("media_attachments/files", ".png")
+			another := blob.Name("media_attachments/files", ".png")
 			s.put(moved, "moved")
+			s.put(another, "another")
 			s.keep(moved, "an old copy")
 			s.keep(left, "left")
 			for _, private := range []string{"archives/x.png", "incoming/x.png", "cache/x.png", "media_attachments/x.html", "x.png", ".folder_mark"} {
@@ -166,7 +169,7 @@ func TestBothPlaces(t *testing.T) {
 			}{
 				{"GET", "/" + moved, 200, "moved", "image/png"}, {"GET", "/" + left, 200, "left", "image/avif"}, {"GET", "/" + gone, 404, "", ""},
 				{"HEAD", "/" + moved, 200, "", "image/png"}, {"HEAD", "/" + gone, 404, "", ""},
-				{"GET", "/" + moved + "?acl", 200, "moved", "image/png"}, // the question gets nowhere
+				{"GET", "/" + another + "?acl", 200, "another", "image/png"}, // the question gets nowhere
 				{"GET", "/", 404, "", ""}, {"GET", "/?list-type=2", 404, "", ""}, {"GET", "/media_attachments/", 404, "", ""}, {"GET", "/media_attachments", 404, "", ""},
 				{"GET", "/archives/x.png", 404, "", ""}, {"GET", "/incoming/x.png", 404, "", ""}, {"GET", "/cache/x.png", 404, "", ""}, {"GET", "/media_attachments/x.html", 404, "", ""},
 				{"GET", "/x.png", 404, "", ""}, {"GET", "/.folder_mark", 404, "", ""}, {"GET", "/media_attachments/%2e%2e/archives/x.png", 404, "", ""},
@@ -200,7 +203,7 @@ func TestBothPlaces(t *testing.T) {
 // Many who want a new file make one request of it (requirement F11).
 func TestRequestsCollapse(t *testing.T) {
 	t.Parallel()
-	s := start(t, "", false)
+	s := start(t, "", false, "")
 	name := blob.Name("media_attachments/files", ".mp4")
 	s.put(name, strings.Repeat("x", 1<<20))
 	before := s.gets.Load()
@@ -219,10 +222,39 @@ func TestRequestsCollapse(t *testing.T) {
 	}
 }
 
+// What is no longer fresh is shown while the bucket is away, and gone when the bucket says so.
+func TestStaleFiles(t *testing.T) {
+	t.Parallel()
+	s := start(t, "", false, "1s")
+	name := blob.Name("media_attachments/files", ".png")
+	s.put(name, "once")
+	until := func(what string, ok func(status int, body, cache string) bool) {
+		t.Helper()
+		for deadline := time.Now().Add(time.Minute); ; { // only ends a test that would hang
+			res, body := s.ask("GET", "/"+name)
+			cache := res.Header.Get("X-Cache-Status")
+			if ok(res.StatusCode, body, cache) {
+				return
+			}
+			if res.StatusCode != 200 || body != "once" || time.Now().After(deadline) {
+				t.Fatalf("before %s: %d %q %s", what, res.StatusCode, body, cache)
+			}
+		}
+	}
+	until("it is cached", func(status int, _, cache string) bool { return status == 200 && cache == "HIT" })
+	s.down.Store(true)
+	until("it is stale", func(status int, body, cache string) bool { return status == 200 && body == "once" && cache == "STALE" })
+	s.down.Store(false)
+	if err := s.store.Delete(t.Context(), name); err != nil {
+		t.Fatal(err)
+	}
+	until("it is gone", func(status int, _, _ string) bool { return status == 404 })
+}
+
 // While the bucket is away, what is cached or local is served, and the rest is not said to be gone.
 func TestTheBucketIsAway(t *testing.T) {
 	t.Parallel()
-	s := start(t, "", true)
+	s := start(t, "", true, "")
 	cached, local, other := blob.Name("media_attachments/files", ".png"), blob.Name("media_attachments/files", ".png"), blob.Name("media_attachments/files", ".png")
 	s.put(cached, "cached")
 	s.put(other, "other")
@@ -251,7 +283,7 @@ func TestTheBucketIsAway(t *testing.T) {
 // The probe has nothing to complain of, but for the tests' key, which is the server's root's.
 func TestTheProbeIsContent(t *testing.T) {
 	t.Parallel()
-	s := start(t, "", true)
+	s := start(t, "", true, "")
 	results, err := probe.Run(t.Context(), probe.Target{Files: s.store, Public: "http://" + s.address})
 	if err != nil {
 		t.Fatal(err)
@@ -266,7 +298,7 @@ func TestTheProbeIsContent(t *testing.T) {
 // Old objects carry headers of those who copied them.
 func TestHeadersOfOthersAreHidden(t *testing.T) {
 	t.Parallel()
-	s := start(t, "", false)
+	s := start(t, "", false, "")
 	name := blob.Name("media_attachments/files", ".png")
 	_, err := s.server.Admin.PutObject(t.Context(), s.bucket, name, bytes.NewReader([]byte("x")), 1, "", "", minio.PutObjectOptions{
 		ContentType: "image/png", UserMetadata: map[string]string{"Mtime": "1"}, CacheControl: "no-cache", ContentDisposition: "attachment",
