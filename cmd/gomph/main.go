@@ -39,9 +39,10 @@ type cli struct {
 	Federation federationCmd `cmd:"" help:"Find out why something of another server is not here, or something of here not there."`
 	Trends     trendsCmd     `cmd:"" help:"See what is talked about, and decide what of it is shown."`
 	Relays     relaysCmd     `cmd:"" help:"See, join and leave the relays that pass public posts on."`
+	Doctor     doctorCmd     `cmd:"" help:"Look whether everything is well, and say what to do where it is not."`
 	Search     searchCmd     `cmd:"" help:"See and renew the index by which posts are found."`
 	Emojis     emojisCmd     `cmd:"" help:"See, add and remove this server's custom emojis."`
-	Media      mediaCmd      `cmd:"" help:"See, move and tidy up files: pictures, video and sound."`
+	Media      mediaCmd      `cmd:"" help:"See, move and tidy up files: who may do what with them, what they cost, whether all are there."`
 	Config_    configCmd     `cmd:"" name:"config" help:"Show which settings are in force, and from where."`
 	Seed       seedCmd       `cmd:"" help:"Fill an empty server with a small community, to try things out."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`

@@ -106,7 +106,7 @@ type mediaUsageCmd struct{}
 func (*mediaUsageCmd) Run(e *env) error {
 	return e.command(func(a *app.App) error {
 		tell := teller{out: e.err, now: a.Clock.Now}
-		all, err := media.Usage(e.ctx, a.Files(), func(u media.Use) { tell.count("adding up files", int(u.Files)) })
+		all, err := media.Stored(e.ctx, a.Files(), func(u media.Use) { tell.count("adding up files", int(u.Files)) })
 		if err != nil {
 			return err
 		}

@@ -28,6 +28,7 @@ import (
 	"github.com/gomph/gomph/internal/kit/clip"
 	"github.com/gomph/gomph/internal/kit/fetch"
 	"github.com/gomph/gomph/internal/kit/jobs"
+	"github.com/gomph/gomph/internal/kit/metric"
 )
 
 // Options say how a process is opened.
@@ -68,11 +69,12 @@ type App struct {
 	Trends        *trends.Service
 	Federation    *activitypub.Server
 	// Places are where files are kept, for those who move them.
-	Places Places
-	files  blob.Store
-	clips  *clip.Tools
-	fetch  *fetch.Client
-	doors  doors
+	Places   Places
+	files    blob.Store
+	clips    *clip.Tools
+	listable *metric.Gauge
+	fetch    *fetch.Client
+	doors    doors
 	// onJob is told of each run of a job; nil but in tests.
 	onJob func(jobs.Done)
 }

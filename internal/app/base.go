@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gomph/gomph/internal/kit/blob/s3"
 	"github.com/gomph/gomph/internal/kit/cache"
 	"github.com/gomph/gomph/internal/kit/clock"
 	"github.com/gomph/gomph/internal/kit/config"
@@ -50,6 +51,9 @@ type base struct {
 	IDs     *ids.Source
 	Jobs    *jobs.Jobs
 	Secret  []byte
+	// bucket is where files are on an S3 server; nil for none. usage counts what that is asked.
+	bucket *s3.Store
+	usage  usage
 
 	redis   []*redis.Client
 	closers []func()

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/gomph/gomph/internal/domain/access"
@@ -60,7 +59,10 @@ func New(ctx context.Context, c *config.Config, o Options) (*App, error) {
 }
 
 // Close lets go of everything.
-func (a *App) Close() { a.close() }
+func (a *App) Close() {
+	a.flushUsage()
+	a.close()
+}
 
 // checkSeveral refuses what only a single process can do.
 func checkSeveral(c *config.Config, o Options) error {
@@ -96,7 +98,7 @@ func authorities(file string) (*x509.CertPool, error) {
 
 func (a *App) build() error {
 	c := a.Config
-	a.Site = settings.Site{LocalDomain: c.LocalDomain, WebDomain: c.WebDomain, HTTPS: c.HTTPS(), StreamingURL: strings.TrimSuffix(c.StreamingBase, "/")}
+	a.Site = siteOf(c)
 	private, err := config.Prefixes(c.AllowedPrivate)
 	if err != nil {
 		return err
@@ -130,6 +132,7 @@ func (a *App) build() error {
 	if err := a.buildDoors(); err != nil {
 		return err
 	}
+	a.listable = a.Metrics.Gauge("media_listable", "1 when strangers can list the files, found by the daily probe (F5).")
 	a.react()
 	a.Jobs.Recurs(schedule)
 	return nil

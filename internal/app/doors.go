@@ -82,7 +82,7 @@ func (a *App) buildDoors() error {
 	}
 	d.site, err = site.New(site.Deps{
 		DB: a.DB, Clock: a.Clock, Site: a.Site, Settings: a.Settings, Instances: a.Instances, Accounts: a.Accounts, Access: a.Access, Relations: a.Relations,
-		Statuses: a.Statuses, Collections: a.Collections, Archive: a.Archive, Files: a.files, Links: a.Links, Resolver: a.Federation, Finder: a.Federation, Log: a.Log, Limiter: d.api.Limiter, ClientAddr: addr, Addresses: a.Media.Addresses, MediaHosts: a.mediaHosts(),
+		Statuses: a.Statuses, Collections: a.Collections, Archive: a.Archive, Files: a.files, Links: a.Links, Resolver: a.Federation, Finder: a.Federation, Log: a.Log, Limiter: d.api.Limiter, ClientAddr: addr, Addresses: a.Media.Addresses, MediaHosts: mediaHosts(a.Config),
 		Subscriptions: a.Subscriptions, Annual: a.Annual, Dist: web.Dist(), Version: config.Version,
 	})
 	if err != nil {

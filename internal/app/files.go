@@ -40,6 +40,11 @@ func (b *base) shareFiles(ctx context.Context, roles string) error {
 			return err
 		}
 	}
+	return sameFolder(known, word, folder)
+}
+
+// sameFolder refuses a folder that is not the one of this server's files.
+func sameFolder(known jobs.Mark, word, folder string) error {
 	if known.Word == word {
 		return nil
 	}

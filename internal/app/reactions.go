@@ -258,6 +258,7 @@ func (a *App) onCommands() {
 	jobs.On(j, "archive.forget", recurring, func(ctx context.Context, _ archive.ForgetDue) error { return a.Archive.Forget(ctx, a.files) })
 	jobs.On(j, "media.process", conversions, a.Media.Process, jobs.Lane(func(media.Uploaded) string { return "media" }))
 	jobs.On(j, "media.sweep", recurring, a.Media.Sweep)
+	jobs.On(j, "media.probe", recurring, a.probeFiles)
 	jobs.On(j, "media.prune", recurring, a.Media.Prune)
 	jobs.On(j, "media.apply_block", wholesale, a.Media.Blocked)
 	jobs.On(j, "access.clean_up", recurring, a.Access.CleanUp)

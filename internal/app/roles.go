@@ -101,6 +101,14 @@ func (a *App) Run(ctx context.Context, p Plan) error {
 	if p.has("worker") || p.has("scheduler") {
 		parts["observer"] = func(ctx context.Context) error { return a.Jobs.Observe(ctx, a.Log) }
 	}
+	if a.bucket != nil {
+		parts["usage"] = a.keepUsage
+	}
+	if p.has("web") {
+		if err := a.seeOrigins(ctx); err != nil {
+			return err
+		}
+	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var wg sync.WaitGroup

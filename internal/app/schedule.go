@@ -35,6 +35,12 @@ type ExpireMutesDue struct{}
 // Kind names the event.
 func (ExpireMutesDue) Kind() string { return "app.expire_mutes_due" }
 
+// ProbeFilesDue asks whether strangers can do with the files what they must not.
+type ProbeFilesDue struct{}
+
+// Kind names the event.
+func (ProbeFilesDue) Kind() string { return "app.probe_files_due" }
+
 // schedule is all that comes again and again.
 var schedule = []jobs.Recurring{
 	{Name: "access.clean_up", Every: 24 * time.Hour, Event: access.CleanUpDue{}},
@@ -45,6 +51,7 @@ var schedule = []jobs.Recurring{
 	{Name: "archive.forget", Every: time.Hour, Event: archive.ForgetDue{}},
 	{Name: "jobs.forget", Every: time.Hour, Event: jobs.ForgetDue{}},
 	{Name: "links.forget", Every: 24 * time.Hour, Event: links.ForgetDue{}},
+	{Name: "media.probe", Every: 24 * time.Hour, Event: ProbeFilesDue{}},
 	{Name: "media.sweep", Every: time.Hour, Event: media.SweepDue{}},
 	{Name: "media.prune", Every: time.Hour, Event: media.PruneDue{}},
 	{Name: "relations.expire_mutes", Every: time.Minute, Event: ExpireMutesDue{}},

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gomph/gomph/internal/domain/media"
+	"github.com/gomph/gomph/internal/domain/settings"
 	"github.com/gomph/gomph/internal/kit/blob"
 	"github.com/gomph/gomph/internal/kit/blob/s3"
 	"github.com/gomph/gomph/internal/kit/clip"
@@ -29,10 +30,7 @@ func (a *App) Files() blob.Store { return a.files }
 // openFiles opens where files are kept, as all but the commands that move them see it.
 func (b *base) openFiles() (blob.Store, Places, error) {
 	var p Places
-	now := config.Disk
-	if b.Config.S3() {
-		now = ""
-	}
+	now := b.placeNow()
 	var err error
 	if p.Now, err = b.openPlace(now); err != nil {
 		return nil, p, err
@@ -60,6 +58,14 @@ func (b *base) openFiles() (blob.Store, Places, error) {
 	return files, p, nil
 }
 
+// placeNow is the name of the place where files belong, for openPlace.
+func (b *base) placeNow() string {
+	if b.Config.S3() {
+		return ""
+	}
+	return config.Disk
+}
+
 // openPlace opens a place of files: the disk, what a file names, or, for "", what the settings name.
 func (b *base) openPlace(name string) (blob.Store, error) {
 	if name == config.Disk {
@@ -81,9 +87,15 @@ func (b *base) openPlace(name string) (blob.Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if name == "" {
+		o.Observe = b.usage.observer(b.Metrics)
+	}
 	bucket, err := s3.Open(o)
 	if err != nil {
 		return nil, err
+	}
+	if name == "" {
+		b.bucket = bucket
 	}
 	b.closers = append(b.closers, func() { _ = bucket.Close() })
 	if !b.command && name == "" {
@@ -138,11 +150,21 @@ func scheme(c *config.Config) string {
 
 // addresses are those under which people see files.
 func (a *App) addresses() *media.Addresses {
-	root := a.Config.FilesURL(scheme(a.Config))
+	return media.NewAddresses(a.Site, a.Secret, filesRoot(a.Config), a.Config.MediaHost != "")
+}
+
+// filesRoot is the beginning of the addresses of files, without a slash at its end.
+func filesRoot(c *config.Config) string {
+	root := c.FilesURL(scheme(c))
 	if strings.HasPrefix(root, "/") {
-		root = a.Site.URL(root)
+		root = siteOf(c).URL(root)
 	}
-	return media.NewAddresses(a.Site, a.Secret, root, a.Config.MediaHost != "")
+	return root
+}
+
+// siteOf is this server as others see it.
+func siteOf(c *config.Config) settings.Site {
+	return settings.Site{LocalDomain: c.LocalDomain, WebDomain: c.WebDomain, HTTPS: c.HTTPS(), StreamingURL: strings.TrimSuffix(c.StreamingBase, "/")}
 }
 
 // fileHost is the host that has files and nothing else, and fileFolder the beginning of their paths at the web's own.
@@ -167,12 +189,12 @@ func fileFolder(c *config.Config) string {
 }
 
 // mediaHosts are the origins beside the web's own from where pages show files.
-func (a *App) mediaHosts() []string {
+func mediaHosts(c *config.Config) []string {
 	var out []string
-	if root := a.Media.Addresses.Root(); !strings.HasPrefix(root, a.Site.Base()+"/") {
+	if root := filesRoot(c); !strings.HasPrefix(root+"/", siteOf(c).Base()+"/") {
 		out = append(out, originOf(root))
 	}
-	for _, at := range a.Config.MediaHosts {
+	for _, at := range c.MediaHosts {
 		out = append(out, originOf(at))
 	}
 	return out

@@ -219,8 +219,8 @@ type Use struct {
 	Remote bool
 }
 
-// Usage adds up what is stored by what it is, our own and others'.
-func Usage(ctx context.Context, files blob.Store, progress func(Use)) ([]Use, error) {
+// Stored adds up what is stored by what it is, our own and others'.
+func Stored(ctx context.Context, files blob.Store, progress func(Use)) ([]Use, error) {
 	var all []Use
 	var sum Use
 	err := files.Walk(ctx, "", "", func(i blob.Info) error {

@@ -84,7 +84,7 @@ func TestVerifyAndUsage(t *testing.T) {
 		if v, found := verify(); !slices.Equal(found, append(want, "orphaned media_attachments/files/nobody.png")) || v.Missing != 1 || v.Changed != 1 || v.Orphaned != 1 {
 			t.Errorf("a day later %+v: %q", v, found)
 		}
-		use, err := media.Usage(w.Ctx(), w.Files, nil)
+		use, err := media.Stored(w.Ctx(), w.Files, nil)
 		must(err)
 		got := ""
 		for _, u := range use {

@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -66,6 +67,9 @@ func TypeOf(name string) string {
 	return "application/octet-stream"
 }
 
+// Types are the types that files are kept and served as, by the end of their names.
+func Types() map[string]string { return maps.Clone(types) }
+
 // ExtOf is the end that the name of a file of a type gets; empty for types that are not kept.
 func ExtOf(kind string) string {
 	for _, ext := range []string{".jpg", ".mp4", ".ogg"} { // types that several ends have
@@ -83,6 +87,12 @@ func ExtOf(kind string) string {
 
 // private are the folders of files that nobody gets by their address: archives, and uploads as they came.
 var private = []string{"archives/", "backups/", "incoming/"}
+
+// Folders are those of files that everybody gets by their address. What is kept of other servers is in none: it has addresses of its own.
+var Folders = []string{"accounts/", "custom_emojis/", "media_attachments/", "site_uploads/"}
+
+// PrivateFolders are those of files that nobody gets by their address.
+func PrivateFolders() []string { return slices.Clone(private) }
 
 // Private reports whether a file is one that nobody gets by its address.
 func Private(name string) bool {

@@ -208,6 +208,26 @@ func (t *Tools) Types() []string {
 	return found
 }
 
+// Missing are the MIME types of files that could be worked on if the programs could, in the same order.
+func (t *Tools) Missing() []string {
+	can := t.Types()
+	var missing []string
+	for _, one := range typed {
+		if !slices.Contains(can, one.mime) {
+			missing = append(missing, one.mime)
+		}
+	}
+	return missing
+}
+
+// Programs are where the programs are; "" for each that was not found.
+func (t *Tools) Programs() (ffmpeg, ffprobe, heif string) {
+	if t == nil {
+		return "", "", ""
+	}
+	return t.ffmpeg, t.ffprobe, t.heif
+}
+
 // Can reports whether files of a kind can be worked on. What may hold both can be refused by Video or Audio when only the other is possible.
 func (t *Tools) Can(kind Kind) bool {
 	if t == nil {
