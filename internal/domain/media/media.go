@@ -159,6 +159,9 @@ func (s *Service) ByID(ctx context.Context, q db.Q, owner accounts.ID, id int64)
 // Attach gives an account's waiting attachments to a post, in the order named. Others' attachments, and those that belong to
 // another post, are refused.
 func (s *Service) Attach(ctx context.Context, tx *db.Tx, owner accounts.ID, status int64, list []int64) error {
+	if err := aloneIfFilm(ctx, tx, list); err != nil {
+		return err
+	}
 	for i, id := range list {
 		n, err := tx.Exec(ctx, `UPDATE media_attachments SET status_id = $1, position = $2, updated_at = $3
 WHERE id = $4 AND account_id = $5 AND (status_id = 0 AND scheduled_status_id = 0 OR status_id = $1) AND processing = 'complete'`, status, i, db.Ms(s.Clock.Now()), id, owner)
@@ -168,6 +171,21 @@ WHERE id = $4 AND account_id = $5 AND (status_id = 0 AND scheduled_status_id = 0
 		if n == 0 {
 			return errs.Invalid("Validation failed: Cannot attach files that have not finished processing. Try again in a moment!")
 		}
+	}
+	return nil
+}
+
+// aloneIfFilm refuses a film or a sound beside other files (Mastodon).
+func aloneIfFilm(ctx context.Context, tx *db.Tx, list []int64) error {
+	if len(list) < 2 {
+		return nil
+	}
+	film, err := db.Exists(ctx, tx, "SELECT 1 FROM media_attachments WHERE id = ANY($1) AND kind IN ('video', 'audio')", db.Array(list))
+	if err != nil {
+		return fmt.Errorf("looking for films: %w", err)
+	}
+	if film {
+		return errs.Invalid("Validation failed: Cannot attach a video to a post that already contains images")
 	}
 	return nil
 }

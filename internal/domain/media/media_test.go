@@ -2,6 +2,7 @@ package media_test
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
@@ -41,6 +42,16 @@ func TestAttaching(t *testing.T) {
 			if errs.KindOf(err) != errs.InvalidKind {
 				t.Errorf("%s: %v", name, err)
 			}
+		}
+		film := upload(t, w, ann, "complete")
+		if err := d.Write(w.Ctx(), func(tx *db.Tx) error {
+			_, err := tx.Exec(w.Ctx(), "UPDATE media_attachments SET kind = 'video' WHERE id = $1", film)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if err := attach(other, film, upload(t, w, ann, "complete")); errs.KindOf(err) != errs.InvalidKind || !strings.Contains(err.Error(), "already contains images") {
+			t.Errorf("a film beside a picture: %v", err)
 		}
 		ctx, count := db.Counting(w.Ctx())
 		of, err := w.Media.OfStatuses(ctx, d, []int64{st, other})

@@ -14,6 +14,9 @@ func (s *Service) Reserve(ctx context.Context, tx *db.Tx, owner accounts.ID, sch
 	if len(list) == 0 {
 		return nil
 	}
+	if err := aloneIfFilm(ctx, tx, list); err != nil {
+		return err
+	}
 	n, err := tx.Exec(ctx, `UPDATE media_attachments SET scheduled_status_id = $1, updated_at = $2
 WHERE id = ANY($3) AND account_id = $4 AND status_id = 0 AND scheduled_status_id = 0 AND processing = 'complete'`,
 		scheduled, db.Ms(s.Clock.Now()), db.Array(list), owner)
