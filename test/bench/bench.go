@@ -90,6 +90,7 @@ func (b *bench) run(ctx context.Context) (err error) {
 	}{
 		{"start", b.starting}, {"home", b.home}, {"pages", b.pages}, {"inbound", b.inbound}, {"posting", b.posting}, {"fanout", b.fanout}, {"streaming", b.streaming}, {"jobs", b.work}, {"hosts", b.hosts},
 		{"slots", b.slots}, {"flood", b.flood}, {"mix", b.mix}, {"thread", b.thread}, {"large", b.large},
+		{"pictures", b.pictures}, {"uploads", b.uploads}, {"moving", b.moving}, {"hostile", b.hostile},
 	} {
 		if !b.wants(part.name) {
 			continue

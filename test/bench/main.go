@@ -41,7 +41,7 @@ func main() {
 	flag.BoolVar(&o.full, "full", false, "also measure with a million posts (posting, large)")
 	flag.BoolVar(&o.write, "write", false, "put the tables into docs/benchmarks.md")
 	flag.BoolVar(&o.keep, "keep", false, "keep the folder with databases and logs")
-	flag.StringVar(&o.only, "only", "", "measure only these, with commas: limits,start,home,pages,posting,inbound,fanout,streaming,jobs,hosts,slots,flood,mix,thread,large")
+	flag.StringVar(&o.only, "only", "", "measure only these, with commas: limits,start,home,pages,posting,inbound,fanout,streaming,jobs,hosts,slots,flood,mix,thread,large,pictures,uploads,moving,hostile")
 	flag.Float64Var(&o.scale, "scale", 1, "how large the large server is: 1 is a million posts")
 	flag.StringVar(&o.binary, "binary", "", "measure this binary instead of building one")
 	flag.StringVar(&o.profiles, "profiles", "", "write CPU profiles of each measurement, in order, into this folder; the figures are higher then")

@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -70,13 +71,40 @@ func MinIO(t testing.TB) Server {
 // Bucket makes another empty bucket, and returns the options for it.
 func (s Server) Bucket(t testing.TB) s3.Options {
 	t.Helper()
-	name := "t-" + strings.ToLower(rand.Text())
-	if err := s.Admin.MakeBucket(context.Background(), name, minio.MakeBucketOptions{Region: s.Options.Region}); err != nil {
-		t.Fatalf("making a bucket on %s: %v", s.Name, err)
+	o, err := s.bucket()
+	if err != nil {
+		t.Fatal(err)
 	}
-	o := s.Options
-	o.Bucket = name
 	return o
+}
+
+func (s Server) bucket() (s3.Options, error) {
+	o := s.Options
+	o.Bucket = "t-" + strings.ToLower(rand.Text())
+	if err := s.Admin.MakeBucket(context.Background(), o.Bucket, minio.MakeBucketOptions{Region: o.Region}); err != nil {
+		return o, fmt.Errorf("making a bucket on %s: %w", s.Name, err)
+	}
+	return o, nil
+}
+
+// Start starts a MinIO for what is no test, and builds it before when it is not there, of which w is told. It listens on a port of 127.0.0.1 that
+// the caller knows to be free, and has an empty bucket; stop ends it and removes what it kept.
+func Start(w io.Writer, port int) (server Server, stop func(), err error) {
+	p := programs[0]
+	file, err := p.build(w)
+	if err != nil {
+		return Server{}, nil, err
+	}
+	r := &running{}
+	if err := r.start(p, file, port); err != nil {
+		return Server{}, nil, err
+	}
+	server = r.server
+	if server.Options, err = server.bucket(); err != nil {
+		r.stop()
+		return Server{}, nil, err
+	}
+	return server, r.stop, nil
 }
 
 // Policy sets the policy of a bucket, as JSON.
