@@ -43,7 +43,7 @@ func (t *Tools) run(ctx context.Context, folder, in string, cpu time.Duration, n
 	defer func() { <-t.slots }()
 	bounded, cancel := context.WithTimeout(ctx, patience*cpu)
 	defer cancel()
-	cmd := t.command(bounded, sandbox.Limits{CPU: cpu, Memory: memoryLimit, FileSize: fileLimit, Files: filesLimit, Folder: folder, Reads: in}, name, args...)
+	cmd := t.command(bounded, sandbox.Limits{CPU: cpu, Memory: memoryLimit, FileSize: fileLimit, Files: filesLimit, Folder: folder, Reads: in, Idle: cpu == t.cpu}, name, args...)
 	stdout := &head{limit: stdoutLimit}
 	cmd.Stdout = stdout
 	err := sandbox.Run(cmd)

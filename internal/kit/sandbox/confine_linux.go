@@ -29,8 +29,9 @@ func init() {
 func become(o order) error {
 	runtime.LockOSThread() // what the thread is held to, the new program is held to
 	_ = unix.Setpriority(unix.PRIO_PROCESS, 0, niceness)
-	// Whoever has something else to do then gets a core at once, instead of when a slice of time is over (sched(7)).
-	_ = unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_IDLE, Nice: niceness}, 0)
+	if o.Limits.Idle {
+		_ = unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_IDLE, Nice: niceness}, 0)
+	}
 	_ = unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0)
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return err

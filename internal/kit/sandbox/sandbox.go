@@ -31,6 +31,8 @@ type Limits struct {
 	// Folder is the only one that it may write, and with those of the system's programs the only one that it may read, where the kernel can
 	// hold it to that (Linux with Landlock). It is also where it runs.
 	Folder string
+	// Idle lets it work when nothing else is to do: for what nobody waits for (B3).
+	Idle bool
 	// Reads is a file that it may read beside these; '' for none.
 	Reads string
 }
