@@ -129,7 +129,9 @@ func (p plane) one(at int, s share) (sum uint64) {
 }
 
 // pair puts the lower halves of two sums side by side, without their last eight bits.
-func pair(first, second uint64) uint64 { return uint64(uint32(first)>>8) | uint64(uint32(second)>>8)<<32 } //nolint:gosec // the lower halves
+func pair(first, second uint64) uint64 {
+	return uint64(uint32(first)>>8) | uint64(uint32(second)>>8)<<32
+} //nolint:gosec // the lower halves
 
 // put rounds two sums to bytes of two rows.
 func put(first, second *uint8, sums uint64) {
