@@ -46,6 +46,9 @@ check: web test-deps ## everything that CI runs, in its order: format, linters, 
 
 FUZZTIME ?= 10m
 
+vuln: ## look whether what the binary calls has known holes (asks vuln.go.dev, so it is not part of check)
+	go tool -modfile=tools/go.mod govulncheck ./...
+
 fuzz: ## run every fuzz target for FUZZTIME (10m), one after another
 	scripts/fuzz $(FUZZTIME)
 
@@ -80,4 +83,4 @@ $(WEBBUILT): $(WEBFILES) web/node_modules/.package-lock.json
 	cd $* && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-.PHONY: help run dev test check fuzz bench build release web docs test-deps s3-servers
+.PHONY: help run dev test check vuln fuzz bench build release web docs test-deps s3-servers

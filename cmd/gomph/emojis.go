@@ -89,19 +89,28 @@ type emojisImportCmd struct {
 	emojiPlace
 }
 
-// maxEmojis bounds how many an archive may have (MED-07).
-const maxEmojis = 10_000
+const (
+	// maxEmojis bounds how many pictures an archive may have, and twice as many files of any kind (MED-07).
+	maxEmojis = 10_000
+	// maxUnpacked bounds what an archive has unpacked, in bytes: large sets that people share have some tens of megabytes (MED-07).
+	maxUnpacked = 512 << 20
+)
+
+var errUnpacked = fmt.Errorf("unpacked, there are more than %d MB", maxUnpacked>>20)
 
 // Run adds the pictures of a folder or an archive. The names of files only become shortcodes; nothing is unpacked to disk (MED-07).
 func (c *emojisImportCmd) Run(e *env) error {
 	return e.command(func(a *app.App) error {
-		added, refused := 0, 0
+		added, refused, unpacked := 0, 0, 0
 		err := eachFile(c.Path, func(name string, body io.Reader) error {
 			shortcode := c.Prefix + strings.TrimSuffix(path.Base(name), path.Ext(name))
 			if added+refused >= maxEmojis {
 				return fmt.Errorf("there are more than %d files", maxEmojis)
 			}
 			b, err := io.ReadAll(io.LimitReader(body, media.MaxEmoji+1))
+			if unpacked += len(b); errors.Is(err, errUnpacked) || unpacked > maxUnpacked {
+				return errUnpacked
+			}
 			if err == nil {
 				err = a.Media.AddEmoji(e.ctx, c.emoji(shortcode), bytes.NewReader(b), int64(len(b)))
 			}
@@ -157,7 +166,7 @@ func eachFile(at string, use func(name string, body io.Reader) error) error {
 }
 
 func eachZipped(at string, use func(name string, body io.Reader) error) error {
-	z, err := zip.OpenReader(at)
+	z, err := openZip(at)
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", at, err)
 	}
@@ -179,6 +188,46 @@ func eachZipped(at string, use func(name string, body io.Reader) error) error {
 	return nil
 }
 
+// openZip opens an archive of not too many files. They are counted first, by what each begins with in the list of all, since that list is read whole.
+func openZip(at string) (*zip.ReadCloser, error) {
+	f, err := os.Open(at)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	sign := []byte("PK\x01\x02")
+	part, kept := make([]byte, 1<<20), 0
+	for entries := 0; ; {
+		n, err := f.Read(part[kept:])
+		seen := part[:kept+n]
+		if entries += bytes.Count(seen, sign); entries > 2*maxEmojis {
+			return nil, fmt.Errorf("there are more than %d files", 2*maxEmojis)
+		}
+		kept = copy(part, seen[max(0, len(seen)-len(sign)+1):]) // one may begin at the end of a part
+		if errors.Is(err, io.EOF) {
+			return zip.OpenReader(at)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// bounded fails after so many bytes.
+type bounded struct {
+	r    io.Reader
+	left int64
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, errUnpacked
+	}
+	n, err := b.r.Read(p[:min(int64(len(p)), b.left)])
+	b.left -= int64(n)
+	return n, err
+}
+
 func eachTarred(at string, use func(name string, body io.Reader) error) error {
 	f, err := os.Open(at)
 	if err != nil {
@@ -189,12 +238,14 @@ func eachTarred(at string, use func(name string, body io.Reader) error) error {
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", at, err)
 	}
-	// An archive of ten thousand emojis has no more than this, unpacked.
-	t := tar.NewReader(io.LimitReader(z, maxEmojis*(media.MaxEmoji+1024)))
-	for {
+	t := tar.NewReader(&bounded{z, maxUnpacked})
+	for entries := 0; ; entries++ {
 		entry, err := t.Next()
 		if errors.Is(err, io.EOF) {
 			return nil
+		}
+		if entries > 2*maxEmojis {
+			return fmt.Errorf("reading %s: there are more than %d files", at, 2*maxEmojis)
 		}
 		if err != nil {
 			return fmt.Errorf("reading %s: %w", at, err)

@@ -10,6 +10,26 @@ import (
 
 type federationCmd struct {
 	Trace federationTraceCmd `cmd:"" help:"Explain step by step what an address or a handle is to this server, and how deliveries there are."`
+
+	Confirm federationConfirmCmd `cmd:"" help:"Let a server whose database was restored or copied to here federate again. Only do so when no other server runs with the same names and keys."`
+}
+
+type federationConfirmCmd struct{}
+
+// Run ends what holds a copy back.
+func (*federationConfirmCmd) Run(e *env) error {
+	return e.command(func(a *app.App) error {
+		was, err := a.ConfirmPlace(e.ctx)
+		if err != nil {
+			return err
+		}
+		said := "federation was not held back"
+		if was {
+			said = "deliveries to other servers go on"
+		}
+		_, err = fmt.Fprintln(e.out, said)
+		return err
+	})
 }
 
 type federationTraceCmd struct {

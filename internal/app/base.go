@@ -124,6 +124,11 @@ func openBase(ctx context.Context, c *config.Config, roles string, migrate bool)
 	b.IDs = ids.NewSource(b.Clock, b.Process.Slot)
 	b.Jobs = jobs.New(jobs.Options{DB: b.DB, IDs: b.IDs, Clock: b.Clock, Wake: b.wake, Metrics: b.Metrics})
 	b.Process.OnBeat(b.Jobs.WriteCounts)
+	if serving {
+		if err := b.holdCopies(ctx); err != nil {
+			return nil, err
+		}
+	}
 	return b, nil
 }
 

@@ -132,6 +132,10 @@ func (b *base) ready(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write([]byte("not ready: " + strings.Join(problems, ", ")))
 		return
 	}
+	if held, err := b.held(ctx); err == nil && held {
+		_, _ = w.Write([]byte("OK, but federation is held back. Run: " + Confirm))
+		return
+	}
 	_, _ = w.Write([]byte("OK"))
 }
 

@@ -32,7 +32,6 @@ const (
 
 var (
 	shortcode = regexp.MustCompile(`^[A-Za-z0-9_]{1,64}$`)
-	blurhash  = regexp.MustCompile(`^[0-9A-Za-z#$%*+,\-.:;=?@\[\]^_{|}~]{6,99}$`)
 )
 
 // arrival is a post on its way in, with what decides whether and how it is taken.
@@ -354,7 +353,7 @@ func attachmentsOf(list []ap.Attachment) []media.Attachment {
 	for _, a := range list {
 		m := media.Attachment{Kind: kindOf(a), ContentType: a.MediaType, RemoteURL: a.URL, ThumbnailRemoteURL: a.PreviewURL,
 			Description: text.Truncate(text.Plain(a.Name), maxDescription)}
-		if blurhash.MatchString(a.Blurhash) {
+		if blurhash(a.Blurhash) {
 			m.Blurhash = a.Blurhash
 		}
 		if a.Width > 0 && a.Height > 0 {

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/gomph/gomph/internal/domain/access"
 	"github.com/gomph/gomph/internal/domain/accounts"
@@ -69,8 +71,19 @@ func (m *Mailer) send(ctx context.Context, u *access.User, l letter) error {
 	return err
 }
 
-// oneLine keeps a title from breaking out of a subject.
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+// maxName is how many characters of a name or a title a subject has. More would be cut by whoever shows it, and a mail of which the whole head is a
+// name is refused (OPS-04).
+const maxName = 100
+
+// oneLine keeps a name or a title from breaking out of a subject, and from filling it.
+func oneLine(s string) string {
+	words := strings.FieldsFunc(strings.ToValidUTF8(s, ""), func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) })
+	s = text.Truncate(strings.Join(words, " "), maxName)
+	if len(s) > maxName*utf8.UTFMax { // a character may have any number of marks
+		s = strings.ToValidUTF8(s[:maxName*utf8.UTFMax], "")
+	}
+	return s
+}
 
 func (m *Mailer) link(path, param, token string) string {
 	return m.Site.URL(path + "?" + url.Values{param: {token}}.Encode())

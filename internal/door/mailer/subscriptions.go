@@ -94,7 +94,7 @@ func (m *Mailer) toSubscriber(ctx context.Context, v *subscriptions.Subscription
 	end := m.Site.URL("/email_subscriptions/unsubscribe?" + url.Values{"token": {v.Token}}.Encode())
 	body := strings.Join(paragraphs, "\n\n") + "\n\n-- \n" + oneLine(instance.Title) + "\n" + m.Site.Base() + "/\n\nNo more of these mails: " + end + "\n"
 	err = m.Sender.Send(ctx, mail.Message{To: v.Email, Subject: subject, Text: body, Headers: map[string]string{
-		"List-Unsubscribe": "<" + end + ">", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+		"List-Unsubscribe": "<" + end + ">", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click", "Precedence": "list",
 	}})
 	if err != nil && mail.IsPermanent(err) {
 		return jobs.Dead(err)

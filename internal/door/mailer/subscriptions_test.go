@@ -186,6 +186,7 @@ func TestPostsAreMailedToThoseWhoAskForThem(t *testing.T) {
 	})
 }
 
+// OPS-04: the number of mails to one address is bounded, whoever asks for them.
 func TestNobodyCanHaveAnAddressMailedAgainAndAgain(t *testing.T) {
 	t.Parallel()
 	w := newSubscribed(t, dbtest.SQLite(t))

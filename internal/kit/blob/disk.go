@@ -39,14 +39,18 @@ func (d *Disk) Put(ctx context.Context, name string, body io.Reader, size int64)
 	if !ValidName(name) {
 		return fmt.Errorf("storing a file: %q is no name", name)
 	}
-	if err := d.root.MkdirAll(filepath.FromSlash(path.Dir(name)), 0o755); err != nil {
+	folders, files := fs.FileMode(0o755), fs.FileMode(0o644)
+	if Private(name) { // what one person alone may have is the owner's alone here too (OPS-02)
+		folders, files = 0o700, 0o600
+	}
+	if err := d.root.MkdirAll(filepath.FromSlash(path.Dir(name)), folders); err != nil {
 		return fmt.Errorf("storing %s: %w", name, err)
 	}
 	at := filepath.FromSlash(Name(aside, ""))
 	if err := d.root.MkdirAll(filepath.Dir(at), 0o755); err != nil {
 		return fmt.Errorf("storing %s: %w", name, err)
 	}
-	if err := d.write(ctx, at, body, size); err != nil {
+	if err := d.write(ctx, at, files, body, size); err != nil {
 		_ = d.root.Remove(at)
 		return fmt.Errorf("storing %s: %w", name, err)
 	}
@@ -57,8 +61,8 @@ func (d *Disk) Put(ctx context.Context, name string, body io.Reader, size int64)
 	return nil
 }
 
-func (d *Disk) write(ctx context.Context, at string, body io.Reader, size int64) error {
-	f, err := d.root.OpenFile(at, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+func (d *Disk) write(ctx context.Context, at string, mode fs.FileMode, body io.Reader, size int64) error {
+	f, err := d.root.OpenFile(at, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return err
 	}

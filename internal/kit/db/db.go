@@ -65,6 +65,7 @@ type backend interface {
 	write(ctx context.Context, fn func(conn) error) error
 	ping(ctx context.Context) error
 	stats() Stats
+	place(ctx context.Context) (string, error)
 	close()
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,8 +22,9 @@ const maxStatements = 2000
 
 // sqliteDB is a pool of readers that cannot write and one connection that can.
 type sqliteDB struct {
-	texts  texts
-	source string
+	texts texts
+	// path is the file, and source the same as a URL.
+	path, source string
 	// pragmas are the settings of a reader.
 	pragmas []string
 	// seats has a token for each reader that may be in use. idle are the open ones that are not, the one used last on top: its
@@ -43,7 +45,10 @@ func openSQLite(ctx context.Context, o Options) (*sqliteDB, error) {
 	if o.Unsafe {
 		durable = "OFF"
 	}
-	d := &sqliteDB{turn: make(chan struct{}, 1), seats: make(chan struct{}, sqliteReaders)}
+	if err := ownersAlone(o.URL); err != nil {
+		return nil, err
+	}
+	d := &sqliteDB{path: o.URL, turn: make(chan struct{}, 1), seats: make(chan struct{}, sqliteReaders)}
 	d.texts.onText = o.OnText
 	d.pragmas = []string{"busy_timeout(10000)", "foreign_keys(1)", "journal_mode(WAL)", "synchronous(" + durable + ")", "cache_size(-16000)", "temp_store(MEMORY)"}
 	d.source = (&url.URL{Scheme: "file", Opaque: strings.ReplaceAll(url.PathEscape(o.URL), "%2F", "/")}).String()
@@ -61,6 +66,32 @@ func openSQLite(ctx context.Context, o Options) (*sqliteDB, error) {
 		return nil, err
 	}
 	return d, nil
+}
+
+// ownersAlone makes the file readable by its owner alone, whatever the process' mask: it has keys and what people wrote in private. SQLite gives
+// the files beside it (-wal, -shm) the same mode (OPS-02).
+func ownersAlone(path string) error {
+	info, err := os.Stat(path)
+	if errors.Is(err, os.ErrNotExist) {
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // in the admin's own folder
+		if errors.Is(err, os.ErrExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return f.Close()
+	}
+	if err != nil || info.Mode().Perm()&0o077 == 0 {
+		return err
+	}
+	// By name: closing a file that SQLite has open elsewhere in this process would end its locks.
+	for _, name := range []string{path, path + "-wal", path + "-shm"} {
+		if err := os.Chmod(name, 0o600); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("keeping the database from others: %w", err)
+		}
+	}
+	return nil
 }
 
 func (d *sqliteDB) close() {

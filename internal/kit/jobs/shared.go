@@ -37,3 +37,16 @@ func ShareFolder(ctx context.Context, d *db.DB, c clock.Clock, m Mark) (known Ma
 	}
 	return known, nil
 }
+
+// MoveFolder enters the mark of a folder in place of the one that was known.
+func MoveFolder(ctx context.Context, d *db.DB, c clock.Clock, m Mark) error {
+	err := d.Write(ctx, func(tx *db.Tx) error {
+		_, err := tx.Exec(ctx, `INSERT INTO shared_folders (name, mark, host, created_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (name) DO UPDATE SET mark = excluded.mark, host = excluded.host, created_at = excluded.created_at`, m.Folder, m.Word, m.Host, db.Ms(c.Now()))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("entering where a folder is now: %w", err)
+	}
+	return nil
+}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	netmail "net/mail"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -51,8 +52,13 @@ type Error struct {
 	cause error
 }
 
-// Error implements error.
-func (e *Error) Error() string { return "sending mail: " + e.cause.Error() }
+// mailbox finds addresses in what servers and libraries say.
+var mailbox = regexp.MustCompile(`[^\s<>"',;:()]+@[^\s<>"',;:()]+`)
+
+// Error implements error. It says nothing of whom the mail is for: errors are logged and kept with jobs (OPS-03).
+func (e *Error) Error() string {
+	return "sending mail: " + mailbox.ReplaceAllString(e.cause.Error(), "[address]")
+}
 
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.cause }

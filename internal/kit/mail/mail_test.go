@@ -40,6 +40,7 @@ func open(t *testing.T, c mail.Config) mail.Sender {
 	return s
 }
 
+// OPS-04: programs that answer mails by themselves are told not to.
 func TestWhatArrives(t *testing.T) {
 	t.Parallel()
 	sink := mailtest.Start(t, mailtest.Options{})
@@ -189,6 +190,18 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// OPS-03: an error, which is logged, does not say whom a mail was for, even when the server does.
+func TestErrorsNameNobody(t *testing.T) {
+	t.Parallel()
+	for _, command := range []string{"MAIL", "RCPT", "DATA", "END"} {
+		sink := mailtest.Start(t, mailtest.Options{Replies: map[string]string{command: "550 5.1.1 <bob@example.org>: no such user here as bob@example.org"}})
+		err := open(t, config(sink)).Send(t.Context(), hello)
+		if err == nil || strings.Contains(err.Error(), "bob") || !strings.Contains(err.Error(), "no such user") {
+			t.Errorf("%s: %v", command, err)
+		}
+	}
+}
+
 func TestTroubleAfterTheAcceptanceIsSuccess(t *testing.T) {
 	t.Parallel()
 	sink := mailtest.Start(t, mailtest.Options{Replies: map[string]string{"RSET": "500 what", "QUIT": "500 what"}})
@@ -221,6 +234,7 @@ func TestNobodyThere(t *testing.T) {
 	}
 }
 
+// OPS-04: nothing breaks out of its header, and nothing fills it.
 func TestHostileMessages(t *testing.T) {
 	t.Parallel()
 	sink := mailtest.Start(t, mailtest.Options{})

@@ -121,6 +121,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// OPS-05: a hole in a program for media reaches neither files, nor the network, nor what the server knows.
 func TestFence(t *testing.T) {
 	t.Parallel()
 	if !sandbox.Fenced() {
