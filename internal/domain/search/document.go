@@ -102,13 +102,14 @@ func letters(s string) string {
 }
 
 // findable is who of a post's readers makes it one that may be found: see the package's comment. The table statuses goes by s, the author's row
-// in accounts by a.
+// in accounts by a. One row of each is asked for, and not EXISTS: PostgreSQL would read the tables whole for each page of posts, to have all answers
+// at hand (1.5 s for 500 posts of a million, instead of 44 ms).
 const findable = `s.local OR (s.visibility = 0 AND a.indexable)
-  OR EXISTS (SELECT 1 FROM mentions m JOIN accounts l ON l.id = m.account_id WHERE m.status_id = s.id AND l.domain = '')
-  OR EXISTS (SELECT 1 FROM favourites f JOIN accounts l ON l.id = f.account_id WHERE f.status_id = s.id AND l.domain = '')
-  OR EXISTS (SELECT 1 FROM bookmarks b WHERE b.status_id = s.id)
-  OR EXISTS (SELECT 1 FROM statuses r WHERE r.reblog_of_id = s.id AND r.reblog_of_id <> 0 AND r.local AND r.deleted_at = 0)
-  OR EXISTS (SELECT 1 FROM poll_votes v JOIN accounts l ON l.id = v.account_id WHERE v.poll_id = s.poll_id AND s.poll_id <> 0 AND l.domain = '')`
+  OR (SELECT 1 FROM mentions m JOIN accounts l ON l.id = m.account_id WHERE m.status_id = s.id AND l.domain = '' LIMIT 1) IS NOT NULL
+  OR (SELECT 1 FROM favourites f JOIN accounts l ON l.id = f.account_id WHERE f.status_id = s.id AND l.domain = '' LIMIT 1) IS NOT NULL
+  OR (SELECT 1 FROM bookmarks b WHERE b.status_id = s.id LIMIT 1) IS NOT NULL
+  OR (SELECT 1 FROM statuses r WHERE r.reblog_of_id = s.id AND r.reblog_of_id <> 0 AND r.local AND r.deleted_at = 0 LIMIT 1) IS NOT NULL
+  OR (SELECT 1 FROM poll_votes v JOIN accounts l ON l.id = v.account_id WHERE v.poll_id = s.poll_id AND s.poll_id <> 0 AND l.domain = '' LIMIT 1) IS NOT NULL`
 
 // load reads posts that a condition gives, newest first, those deleted and boosts left out, with all their parts: at most five statements.
 func (s *Service) load(ctx context.Context, q db.Q, where string, args ...any) ([]*post, error) {
@@ -120,7 +121,7 @@ func (s *Service) load(ctx context.Context, q db.Q, where string, args ...any) (
 		p.reply = replyTo != 0 || replyURI != ""
 		return &p, err
 	}, `SELECT s.id, s.account_id, s.spoiler_text, s.content, s.language, s.sensitive, s.poll_id, s.in_reply_to_id, s.in_reply_to_uri,
-  EXISTS (SELECT 1 FROM quotes q WHERE q.status_id = s.id), (`+findable+`)
+  (SELECT 1 FROM quotes q WHERE q.status_id = s.id LIMIT 1) IS NOT NULL, (`+findable+`)
 FROM statuses s JOIN accounts a ON a.id = s.account_id WHERE s.deleted_at = 0 AND s.reblog_of_id = 0 AND `+where, args...)
 	if err != nil {
 		return nil, fmt.Errorf("loading posts for the index: %w", err)
