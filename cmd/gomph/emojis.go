@@ -93,7 +93,7 @@ const (
 	// maxEmojis bounds how many pictures an archive may have, and twice as many files of any kind (MED-07).
 	maxEmojis = 10_000
 	// maxUnpacked bounds what an archive has unpacked, in bytes: large sets that people share have some tens of megabytes (MED-07).
-	maxUnpacked = 512 << 20
+	maxUnpacked = 128 << 20
 )
 
 var errUnpacked = fmt.Errorf("unpacked, there are more than %d MB", maxUnpacked>>20)
