@@ -310,10 +310,18 @@ func TestCopyEndsWithItsContext(t *testing.T) {
 		t.Errorf("%+v, %v", p, err)
 	}
 	_ = copyAll(t, from, to, blob.CopyOptions{})
+	twice := 0
 	for _, name := range walk(t, from, "", "") {
-		if n := to.count("put " + name); n != 1 {
+		switch n := to.count("put " + name); n {
+		case 1:
+		case 2: // it was under way when the first run ended
+			twice++
+		default:
 			t.Errorf("%s was stored %d times", name, n)
 		}
+	}
+	if twice > 8 {
+		t.Errorf("%d files were stored twice; 8 were under way", twice)
 	}
 	same(t, from, to)
 }
