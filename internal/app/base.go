@@ -58,13 +58,13 @@ type base struct {
 	redis   []*redis.Client
 	closers []func()
 	ballast []byte
-	// command says that the process ends soon.
-	command bool
+	// command says that the process ends soon, media that it works on pictures, films and sounds.
+	command, media bool
 }
 
 // openBase connects a process. roles is "command" for commands that end soon.
 func openBase(ctx context.Context, c *config.Config, roles string, migrate bool) (_ *base, err error) {
-	b := &base{Config: c, Clock: clock.Real{}, Metrics: metric.New(), command: roles == "command"}
+	b := &base{Config: c, Clock: clock.Real{}, Metrics: metric.New(), command: roles == "command", media: roles == "all" || strings.Contains(roles, "web") || strings.Contains(roles, "worker")}
 	defer func() {
 		if err != nil {
 			b.close()

@@ -116,7 +116,7 @@ func (a *App) build() error {
 	if a.files, a.Places, err = a.openFiles(); err != nil {
 		return err
 	}
-	if !a.command {
+	if a.media {
 		a.clips = clips(a.Log)
 	}
 	a.buildDomains()
