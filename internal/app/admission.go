@@ -3,8 +3,10 @@ package app
 import (
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 
+	"github.com/gomph/gomph/internal/domain/media"
 	"github.com/gomph/gomph/internal/kit/admit"
 	"github.com/gomph/gomph/internal/kit/httpio"
 	"github.com/gomph/gomph/internal/kit/machine"
@@ -24,21 +26,20 @@ func (a *App) gate() *admit.Gate {
 	if seats == 0 {
 		seats = max(minSeats, seatsPerCore*runtime.GOMAXPROCS(0))
 	}
-	return admit.New(admit.Options{Seats: seats, Foreign: toInbox, Exempt: lasting, Refuse: tooBusy, Metrics: a.Metrics})
+	return admit.New(admit.Options{Seats: seats, Foreign: toInbox, Exempt: lasting(fileFolder(a.Config)), Refuse: tooBusy, Metrics: a.Metrics})
 }
 
 func toInbox(r *http.Request) bool {
 	return r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/inbox")
 }
 
-// lasting tells what takes no seat: streams, which last; files, whose time is the asker's line; and the questions of a balancer.
-func lasting(r *http.Request) bool {
-	for _, p := range []string{"/api/v1/streaming", "/health", "/system/", "/assets/"} {
-		if strings.HasPrefix(r.URL.Path, p) {
-			return true
-		}
+// lasting tells what takes no seat: streams, which last; files, whose time is the asker's line, or that of another server (A5); and the questions of
+// a balancer.
+func lasting(folder string) func(*http.Request) bool {
+	all := []string{"/api/v1/streaming", "/health", strings.TrimRight(folder, "/") + "/", media.ProxyPath, "/assets/"}
+	return func(r *http.Request) bool {
+		return slices.ContainsFunc(all, func(p string) bool { return strings.HasPrefix(r.URL.Path, p) })
 	}
-	return false
 }
 
 func tooBusy(w http.ResponseWriter, r *http.Request) {

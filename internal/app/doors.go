@@ -139,10 +139,10 @@ func (a *App) serveHTTP(ctx context.Context, p Plan) error {
 // router is every address that a plan's roles answer.
 func (a *App) router(p Plan) chi.Router {
 	r := chi.NewRouter()
-	r.Use(a.doors.gate.Wrap)
 	if p.has("web") {
 		r.Use(a.doors.files.Apart)
 	}
+	r.Use(a.doors.gate.Wrap)
 	r.Use(middleware.StripSlashes) // apps end paths with a slash, which Mastodon takes
 	r.Use(middleware.GetHead)      // whatever can be read can be asked about
 	if p.has("web") {

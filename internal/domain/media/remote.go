@@ -28,6 +28,8 @@ const (
 	// host that does not answer holds up nobody else (requirement A5).
 	fetchesAtOnce = 128
 	fetchesOfHost = fetchesAtOnce / 20
+	// waitOfHost bounds how many files of one host are fetched or waited for: those who look hold a connection meanwhile.
+	waitOfHost = 200
 	// firstRetry and lastRetry are how long a file that could not be had is not asked for again: twice as long each time.
 	firstRetry = 5 * time.Minute
 	lastRetry  = 24 * time.Hour
@@ -59,13 +61,17 @@ type lane struct {
 	users  int
 }
 
-// enter waits for a place of a host, then for one of all; leave gives both back.
+// enter waits for a place of a host, then for one of all; leave gives both back. Where too many wait already it is ErrBusy.
 func (f *flights) enter(ctx context.Context, host string) (leave func(), err error) {
 	f.mu.Lock()
 	l := f.hosts[host]
 	if l == nil {
 		l = &lane{places: make(chan struct{}, fetchesOfHost)}
 		f.hosts[host] = l
+	}
+	if l.users >= waitOfHost {
+		f.mu.Unlock()
+		return nil, ErrBusy
 	}
 	l.users++
 	f.mu.Unlock()
@@ -125,6 +131,9 @@ func (k Kept) Name(rendition string) (string, error) {
 	}
 	return name, nil
 }
+
+// ErrBusy says that too many files of a host are waited for.
+var ErrBusy = errors.New("too many files of this host are waited for")
 
 // ErrNoPicture says that an address has something else than a picture.
 var ErrNoPicture = errors.New("there is no picture at this address")
@@ -260,7 +269,10 @@ func (s *Service) bring(ctx context.Context, ref Ref, attempts int) (Kept, error
 	if !fetch.IsTemporary(err) {
 		wait = lastRetry
 	}
-	if errors.Is(err, fetch.ErrResting) || ctx.Err() != nil {
+	switch {
+	case errors.Is(err, ErrBusy):
+		wait = 0
+	case errors.Is(err, fetch.ErrResting), ctx.Err() != nil:
 		wait = time.Minute // nobody asked the host, or we had no time
 	}
 	s.Log.Debug("a file of another server cannot be had", "host", weburl.Host(ref.URL), "error", err)
@@ -268,6 +280,9 @@ func (s *Service) bring(ctx context.Context, ref Ref, attempts int) (Kept, error
 		return tx.Do(ctx, "noting that a file cannot be had", "UPDATE remote_files SET state = $1, until = $2, attempts = attempts + 1 WHERE key = $3 AND state = $4",
 			failed, db.Ms(now.Add(wait)), ref.key, fetching)
 	})
+	if errors.Is(err, ErrBusy) {
+		return k, errors.Join(err, noted)
+	}
 	if errors.Is(err, picture.ErrFormat) {
 		err = errors.Join(ErrNoPicture, err)
 	}

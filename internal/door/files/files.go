@@ -35,12 +35,13 @@ type Deps struct {
 // Server serves files.
 type Server struct {
 	Deps
-	alone chi.Router
+	alone  chi.Router
+	places chan struct{}
 }
 
 // New makes a server of files.
 func New(d Deps) *Server {
-	s := &Server{Deps: d, alone: chi.NewRouter()}
+	s := &Server{Deps: d, alone: chi.NewRouter(), places: make(chan struct{}, mostAtOnce)}
 	if d.Host != "" {
 		s.mount(s.alone, "")
 	}
@@ -54,9 +55,9 @@ func (s *Server) Mount(mux chi.Router) {
 
 func (s *Server) mount(mux chi.Router, folder string) {
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
-		mux.Method(method, media.ProxyPath+"{id:[0-9]+}/{rendition}/{key}", http.HandlerFunc(s.attachment))
-		mux.Method(method, media.ProxyPath+"{kind:[a-z]+}/{rendition}/{key}/{url}", http.HandlerFunc(s.picture))
-		mux.Method(method, folder+"/*", http.HandlerFunc(s.stored))
+		mux.Method(method, media.ProxyPath+"{id:[0-9]+}/{rendition}/{key}", s.bounded(s.attachment))
+		mux.Method(method, media.ProxyPath+"{kind:[a-z]+}/{rendition}/{key}/{url}", s.bounded(s.picture))
+		mux.Method(method, folder+"/*", s.bounded(s.stored))
 	}
 }
 
@@ -137,10 +138,11 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Cache-Control", "no-store")
 		http.NotFound(w, r)
 	case errors.Is(err, context.Canceled):
+	case errors.Is(err, media.ErrBusy):
+		busy(w)
 	default:
 		s.Log.Error("a file could not be served", "error", err)
-		w.Header().Set("Retry-After", "5")
-		http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
+		busy(w)
 	}
 }
 
