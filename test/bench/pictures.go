@@ -87,12 +87,11 @@ func (b *bench) specimens(ctx context.Context) ([]specimen, error) {
 	return list, nil
 }
 
-// pictureAgainst makes a picture in both sizes, in turn by the studio and by vipsthumbnail; vips may be empty.
+// pictureAgainst makes a picture in both sizes, in turn by us and by vipsthumbnail; vips may be empty.
 func (b *bench) pictureAgainst(ctx context.Context, s specimen, vips string) error {
-	studio := picture.NewStudio()
 	var ours, theirs []time.Duration
 	for range b.times(pictureRuns) {
-		took, err := childrenCPU(func() error { return b.studioRun(ctx, studio, s) })
+		took, err := childrenCPU(func() error { return b.uploadOf(ctx, s) })
 		if err != nil {
 			return err
 		}
@@ -113,9 +112,9 @@ func (b *bench) pictureAgainst(ctx context.Context, s specimen, vips string) err
 	return nil
 }
 
-// studioRun is what the server does with an upload.
-func (b *bench) studioRun(ctx context.Context, studio *picture.Studio, s specimen) error {
-	folder, err := os.MkdirTemp(b.dir, "studio-")
+// uploadOf is what the server does with an upload.
+func (b *bench) uploadOf(ctx context.Context, s specimen) error {
+	folder, err := os.MkdirTemp(b.dir, "picture-")
 	if err != nil {
 		return err
 	}
@@ -125,7 +124,7 @@ func (b *bench) studioRun(ctx context.Context, studio *picture.Studio, s specime
 		return err
 	}
 	defer func() { _ = f.Close() }()
-	_, err = studio.Make(ctx, f, folder, picture.Rendition{Pixels: shownPixels, Moving: true}, picture.Rendition{Pixels: smallPixels})
+	_, err = picture.MakeApart(ctx, f, folder, picture.Rendition{Pixels: shownPixels, Moving: true}, picture.Rendition{Pixels: smallPixels})
 	return err
 }
 

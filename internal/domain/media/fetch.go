@@ -121,7 +121,7 @@ func (s *Service) keepPicture(ctx context.Context, k *Kept, folder, at string, k
 		return fmt.Errorf("reading a fetched picture: %w", err)
 	}
 	defer f.Close()
-	made, err := s.studio.Make(ctx, f, folder, renditions...)
+	made, err := picture.MakeApart(ctx, f, folder, renditions...)
 	if err != nil {
 		return err
 	}
@@ -205,7 +205,7 @@ func (s *Service) keepPoster(ctx context.Context, k *Kept, folder, at string) er
 		return fmt.Errorf("reading a poster: %w", err)
 	}
 	defer f.Close()
-	made, err := s.studio.Make(ctx, f, folder, picture.Rendition{Pixels: smallPixels, Photo: true})
+	made, err := picture.MakeApart(ctx, f, folder, picture.Rendition{Pixels: smallPixels, Photo: true})
 	if err != nil {
 		return err
 	}

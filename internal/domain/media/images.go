@@ -63,7 +63,7 @@ func (s *Service) putImage(ctx context.Context, kind string, id int64, file io.R
 	defer done()
 	moving, still := i.shown, i.shown
 	moving.Moving, still.PNG = true, true
-	made, err := s.studio.Make(ctx, io.LimitReader(file, i.most), folder, moving, still)
+	made, err := picture.MakeApart(ctx, io.LimitReader(file, i.most), folder, moving, still)
 	if err != nil {
 		return "", "", s.Refusal(err)
 	}

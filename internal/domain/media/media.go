@@ -20,7 +20,6 @@ import (
 	"github.com/gomph/gomph/internal/kit/fetch"
 	"github.com/gomph/gomph/internal/kit/ids"
 	"github.com/gomph/gomph/internal/kit/jobs"
-	"github.com/gomph/gomph/internal/kit/picture"
 )
 
 // MaxAttachments is how many attachments a post may have (Mastodon).
@@ -125,14 +124,13 @@ type Deps struct {
 // Service reads and writes attachments, the pictures of profiles, and custom emojis.
 type Service struct {
 	Deps
-	studio  *picture.Studio
 	flights flights
 	passed  sniffed
 }
 
 // New makes the service.
 func New(d Deps) *Service {
-	return &Service{Deps: d, studio: picture.NewStudio(), flights: flights{slots: make(chan struct{}, fetchesAtOnce), hosts: map[string]*lane{}}}
+	return &Service{Deps: d, flights: flights{slots: make(chan struct{}, fetchesAtOnce), hosts: map[string]*lane{}}}
 }
 
 // OfStatuses loads the attachments of posts, in their order; one statement.

@@ -13,6 +13,7 @@ import (
 	"github.com/gomph/gomph/internal/kit/errs"
 	"github.com/gomph/gomph/internal/kit/jobs"
 	"github.com/gomph/gomph/internal/kit/picture"
+	"github.com/gomph/gomph/internal/kit/sandbox"
 )
 
 // ProcessAttempts is how often an upload is worked on before it counts as failed.
@@ -20,6 +21,7 @@ const ProcessAttempts = 5
 
 // Process works on an upload that moves or sounds. It is safe to repeat: the files of a run that was not the last are swept later.
 func (s *Service) Process(ctx context.Context, e Uploaded) error {
+	ctx = sandbox.WhenIdle(ctx)
 	a, err := scan(s.DB.QueryRow(ctx, "SELECT "+columns+" FROM media_attachments m WHERE m.id = $1", e.ID))
 	if errs.IsNotFound(err) || err == nil && (a.Processing == Complete || a.Processing == Failed) {
 		return nil // withdrawn, or done already
@@ -143,7 +145,7 @@ func (s *Service) poster(ctx context.Context, a *Attachment, at, folder string, 
 		return fmt.Errorf("reading a poster: %w", err)
 	}
 	defer f.Close()
-	made, err := s.studio.Make(ctx, f, folder, picture.Rendition{Pixels: smallPixels, Photo: true})
+	made, err := picture.MakeApart(ctx, f, folder, picture.Rendition{Pixels: smallPixels, Photo: true})
 	if err != nil {
 		return err
 	}

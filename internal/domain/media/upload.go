@@ -134,7 +134,7 @@ func (s *Service) receivePicture(ctx context.Context, a *Attachment, file io.Rea
 		defer f.Close()
 		file = f
 	}
-	made, err := s.studio.Make(ctx, file, folder, picture.Rendition{Pixels: originalPixels, Moving: true, Photo: photo}, picture.Rendition{Pixels: smallPixels, Photo: photo})
+	made, err := picture.MakeApart(ctx, file, folder, picture.Rendition{Pixels: originalPixels, Moving: true, Photo: photo}, picture.Rendition{Pixels: smallPixels, Photo: photo})
 	if err != nil {
 		return s.Refusal(err)
 	}
@@ -207,7 +207,7 @@ func (s *Service) receiveThumbnail(ctx context.Context, a *Attachment, file io.R
 		return err
 	}
 	defer done()
-	made, err := s.studio.Make(ctx, io.LimitReader(file, MaxImage), folder, picture.Rendition{Pixels: smallPixels})
+	made, err := picture.MakeApart(ctx, io.LimitReader(file, MaxImage), folder, picture.Rendition{Pixels: smallPixels})
 	if err != nil {
 		return s.Refusal(err)
 	}

@@ -8,7 +8,6 @@ import (
 	"context"
 	"log/slog"
 	"os/exec"
-	"runtime"
 	"time"
 
 	"github.com/gomph/gomph/internal/kit/errs"
@@ -73,7 +72,6 @@ type Tools struct {
 	command               Command
 	cpu                   time.Duration
 	can                   map[ability]bool
-	slots                 chan struct{}
 	log                   *slog.Logger
 }
 
@@ -86,20 +84,13 @@ type Result struct {
 	Info Info
 }
 
-// atOnce is how many programs run at the same time: half of the cores are left to those who wait for pages.
-func atOnce() int { return max(1, runtime.NumCPU()/2) }
+// largeFrame is how many pixels a frame has from which on one thread takes what memoryLimit allows: more than 1920×1080, with its edges.
+const largeFrame = 2_100_000
 
-const (
-	// maxThreads bounds the threads of one run: each has frames of its own, and more of them do not fit into memoryLimit.
-	maxThreads = 4
-	// largeFrame is how many pixels a frame has from which on one thread takes what memoryLimit allows: more than 1920×1080, with its edges.
-	largeFrame = 2_100_000
-)
-
-// threads is how many threads a run has that works on frames of so many pixels.
-func threads(pixels int) int {
+// threads is how many threads a run has that works on frames of so many pixels: each has frames of its own, and must fit into memoryLimit.
+func threads(ctx context.Context, pixels int) int {
 	if pixels > largeFrame {
 		return 1
 	}
-	return min(atOnce(), maxThreads)
+	return sandbox.Threads(ctx)
 }

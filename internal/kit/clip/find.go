@@ -67,7 +67,7 @@ const sampleWidth, sampleHeight = 64, 128
 func Find(ctx context.Context, log *slog.Logger, o Options) *Tools {
 	t := &Tools{
 		ffmpeg: locate(o.FFmpeg, "ffmpeg"), ffprobe: locate(o.FFprobe, "ffprobe"), heif: locate(o.HEIF, "heif-dec", "heif-convert"),
-		command: o.Command, cpu: o.CPU, can: map[ability]bool{}, slots: make(chan struct{}, atOnce()), log: log,
+		command: o.Command, cpu: o.CPU, can: map[ability]bool{}, log: log,
 	}
 	if t.command == nil {
 		t.command = sandbox.Command

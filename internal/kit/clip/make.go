@@ -252,7 +252,7 @@ func (t *Tools) write(ctx context.Context, k task, in, out string, args []string
 	if out, err = filepath.Abs(out); err != nil {
 		return fmt.Errorf("finding a folder: %w", err)
 	}
-	n := threads(k.pixels)
+	n := threads(ctx, k.pixels)
 	line := slices.Concat([]string{"-nostdin", "-hide_banner", "-loglevel", "error", "-y", "-filter_threads", strconv.Itoa(n), "-max_pixels", strconv.Itoa(k.most)},
 		input(in, k.kind, n), args, clean, []string{"-threads", strconv.Itoa(n), "file:" + out})
 	_, err = t.run(ctx, filepath.Dir(out), in, k.cpu, t.ffmpeg, line...)

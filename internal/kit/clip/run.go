@@ -31,22 +31,20 @@ const (
 	stdoutLimit = 1 << 20
 )
 
-// run runs a program to its end and returns what it wrote to its standard output. Everything that strangers made passes through here. At
-// most atOnce runs are going on; one waits for its turn as long as ctx lasts. It reads one file, and writes
-// into one folder. Errors are those that a person may see where the file is at fault.
+// run runs a program to its end and returns what it wrote to its standard output. Everything that strangers made passes through here. It
+// waits for a place as long as ctx lasts. It reads one file, and writes into one folder. Errors are those that a person may see where the file is at fault.
 func (t *Tools) run(ctx context.Context, folder, in string, cpu time.Duration, name string, args ...string) ([]byte, error) {
-	select {
-	case t.slots <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	leave, err := sandbox.Enter(ctx)
+	if err != nil {
+		return nil, err
 	}
-	defer func() { <-t.slots }()
+	defer leave()
 	bounded, cancel := context.WithTimeout(ctx, patience*cpu)
 	defer cancel()
-	cmd := t.command(bounded, sandbox.Limits{CPU: cpu, Memory: memoryLimit, FileSize: fileLimit, Files: filesLimit, Folder: folder, Reads: in, Idle: cpu == t.cpu}, name, args...)
+	cmd := t.command(bounded, sandbox.Limits{CPU: cpu, Memory: memoryLimit, FileSize: fileLimit, Files: filesLimit, Folder: folder, Reads: in}, name, args...)
 	stdout := &head{limit: stdoutLimit}
 	cmd.Stdout = stdout
-	err := sandbox.Run(cmd)
+	err = sandbox.Run(cmd)
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()

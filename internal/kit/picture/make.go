@@ -15,7 +15,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"time"
 
@@ -68,7 +67,7 @@ type Made struct {
 	Moves bool
 }
 
-// Make draws a picture in the ways wanted, here and now: for pictures that are ours. Those of strangers are for a Studio.
+// Make draws a picture in the ways wanted, here and now: for pictures that are ours. Those of strangers are for MakeApart.
 func Make(body []byte, wanted ...Rendition) (Made, error) {
 	var out Made
 	p, err := Decode(body)
@@ -206,22 +205,10 @@ func init() {
 	})
 }
 
-// Studio works on pictures of strangers, each in a process of its own with bounds, on at most half the cores.
-type Studio struct{ slots chan struct{} }
-
-// NewStudio opens a studio.
-func NewStudio() *Studio { return &Studio{make(chan struct{}, max(runtime.NumCPU()/2, 1))} }
-
-// Make draws a picture in the ways wanted; the files lie in a folder, which is there already. It waits for a free place as long as ctx lasts.
+// MakeApart draws a picture of strangers in the ways wanted, in a process of its own with bounds; the files lie in a folder, which is there already.
 // Pictures that cannot be read, or not within the limits, are ErrFormat or ErrTooLarge.
-func (s *Studio) Make(ctx context.Context, in io.Reader, folder string, wanted ...Rendition) (Made, error) {
+func MakeApart(ctx context.Context, in io.Reader, folder string, wanted ...Rendition) (Made, error) {
 	var made Made
-	select {
-	case s.slots <- struct{}{}:
-	case <-ctx.Done():
-		return made, ctx.Err()
-	}
-	defer func() { <-s.slots }()
 	recipe, err := json.Marshal(wanted)
 	if err != nil {
 		return made, err

@@ -1,7 +1,7 @@
 // Package picture owns reading pictures of strangers and making clean ones of them: what comes out was drawn anew from the pixels, or copied
 // without anything but them; metadata, scripts and whatever else hid in the file stay behind (MED-03, MED-06).
 //
-// It knows JPEG, PNG, GIF and WebP, with no help. What strangers sent is decoded in a process of its own: see Make.
+// It knows JPEG, PNG, GIF and WebP, with no help. What strangers sent is decoded in a process of its own: see MakeApart.
 package picture
 
 import (

@@ -412,14 +412,13 @@ func bombs(t *testing.T) map[string][]byte {
 
 func TestBombs(t *testing.T) {
 	t.Parallel()
-	studio := picture.NewStudio()
 	for name, body := range bombs(t) {
 		for _, r := range []picture.Rendition{{Pixels: 1 << 20, Moving: true}, {Pixels: 1 << 20, Untouched: true}} {
 			_, err := picture.Make(body, r)
 			if !errors.Is(err, picture.ErrFormat) && !errors.Is(err, picture.ErrTooLarge) {
 				t.Errorf("%s: %v", name, err)
 			}
-			_, inside := studio.Make(t.Context(), bytes.NewReader(body), t.TempDir(), r)
+			_, inside := picture.MakeApart(t.Context(), bytes.NewReader(body), t.TempDir(), r)
 			if errors.Is(err, picture.ErrFormat) != errors.Is(inside, picture.ErrFormat) || errors.Is(err, picture.ErrTooLarge) != errors.Is(inside, picture.ErrTooLarge) {
 				t.Errorf("%s: %v, and in a process of its own %v", name, err, inside)
 			}
@@ -427,10 +426,10 @@ func TestBombs(t *testing.T) {
 	}
 }
 
-func TestStudio(t *testing.T) {
+func TestMakeApart(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	made, err := picture.NewStudio().Make(t.Context(), bytes.NewReader(asJPEG(t, quarters(64, 48))), folder, picture.Rendition{Pixels: 1 << 20}, picture.Rendition{Pixels: 48, PNG: true})
+	made, err := picture.MakeApart(t.Context(), bytes.NewReader(asJPEG(t, quarters(64, 48))), folder, picture.Rendition{Pixels: 1 << 20}, picture.Rendition{Pixels: 48, PNG: true})
 	if err != nil || len(made.Renditions) != 2 || made.Blurhash == "" {
 		t.Fatalf("%+v, %v", made, err)
 	}

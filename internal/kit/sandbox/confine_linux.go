@@ -29,7 +29,7 @@ func init() {
 func become(o order) error {
 	runtime.LockOSThread() // what the thread is held to, the new program is held to
 	_ = unix.Setpriority(unix.PRIO_PROCESS, 0, niceness)
-	if o.Limits.Idle {
+	if o.Idle {
 		_ = unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_IDLE, Nice: niceness}, 0)
 	}
 	_ = unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0)

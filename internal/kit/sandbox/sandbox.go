@@ -31,8 +31,6 @@ type Limits struct {
 	// Folder is the only one that it may write, and with those of the system's programs the only one that it may read, where the kernel can
 	// hold it to that (Linux with Landlock). It is also where it runs.
 	Folder string
-	// Idle lets it work when nothing else is to do: for what nobody waits for (B3).
-	Idle bool
 	// Reads is a file that it may read beside these; '' for none.
 	Reads string
 }
@@ -55,6 +53,7 @@ const (
 // order is what the wrapper is told, as its first argument.
 type order struct {
 	Limits Limits
+	Idle   bool
 	Path   string
 	Args   []string
 	Env    []string
@@ -77,6 +76,7 @@ func environment(l Limits) []string {
 
 func wrapped(ctx context.Context, o order) *exec.Cmd {
 	self, err := os.Executable()
+	o.Idle = isIdle(ctx)
 	text, jsonErr := json.Marshal(o)
 	cmd := exec.CommandContext(ctx, self) //nolint:gosec // this program
 	cmd.Args = []string{wrapperName, string(text)}
@@ -115,8 +115,8 @@ type Failure string
 // Error gives the words.
 func (f Failure) Error() string { return string(f) }
 
-// Do runs a part of this program within limits; what it writes goes to out. Errors are a Failure where the part refused what it got, ErrLimit
-// where it needed too much.
+// Do runs a part of this program within limits, when there is a place; what it writes goes to out. Errors are a Failure where the part refused what
+// it got, ErrLimit where it needed too much.
 func Do(ctx context.Context, l Limits, part string, args []string, in io.Reader, out io.Writer) error {
 	self, err := os.Executable()
 	if err != nil || !parts[part] {
@@ -129,6 +129,11 @@ func Do(ctx context.Context, l Limits, part string, args []string, in io.Reader,
 	}
 	cmd := wrapped(ctx, order{Limits: l, Path: self, Args: append([]string{partName, part}, args...), Env: env})
 	cmd.Stdin, cmd.Stdout = in, out
+	leave, err := Enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	err = Run(cmd)
 	var failed *exec.ExitError
 	if errors.As(err, &failed) && failed.ExitCode() == 1 {

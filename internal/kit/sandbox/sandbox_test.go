@@ -46,6 +46,15 @@ func init() {
 		}
 		return errors.New("it grew to " + strconv.Itoa(len(all)) + " MiB")
 	})
+	sandbox.Part("class", func(_ []string, _ io.Reader, out io.Writer) error {
+		stat, err := os.ReadFile("/proc/self/stat")
+		if err != nil {
+			return err
+		}
+		fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')'):])) // policy is field 41 of all (proc(5))
+		_, err = io.WriteString(out, fields[39])
+		return err
+	})
 	sandbox.Part("try", func(args []string, _ io.Reader, out io.Writer) error {
 		var err error
 		switch args[0] {
@@ -152,6 +161,33 @@ func TestFence(t *testing.T) {
 		err := sandbox.Do(context.Background(), sandbox.Limits{CPU: time.Minute, Folder: inside, Reads: given}, "try", []string{c.what, c.at}, nil, io.Discard)
 		if c.may != (err == nil) {
 			t.Errorf("%s %s: %v", c.what, c.at, err)
+		}
+	}
+}
+
+// Two kinds of places: what is waited for is not behind what nobody waits for (requirement B3).
+func TestPlaces(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	idle := sandbox.WhenIdle(ctx)
+	leave, err := sandbox.Enter(idle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := sandbox.Do(ctx, sandbox.Limits{CPU: time.Minute, Folder: t.TempDir()}, "echo", nil, strings.NewReader("at once"), &out); err != nil || out.String() != ":at once" {
+		t.Errorf("%q, %v", out.String(), err)
+	}
+	leave()
+	leave, err = sandbox.Enter(idle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leave()
+	if runtime.GOOS == "linux" {
+		out.Reset()
+		if err := sandbox.Do(idle, sandbox.Limits{CPU: time.Minute, Folder: t.TempDir()}, "class", nil, nil, &out); err != nil || out.String() != "5" {
+			t.Errorf("its class is %q instead of 5, SCHED_IDLE: %v", out.String(), err)
 		}
 	}
 }
