@@ -2,6 +2,7 @@ package media
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/gomph/gomph/internal/domain/accounts"
@@ -34,21 +35,9 @@ func (s *Service) dropAll(ctx context.Context, list []Attachment) error {
 	var names []string
 	all := make([]int64, len(list))
 	for i, a := range list {
-		all[i] = a.ID
-		for _, name := range []string{a.File, a.Thumbnail, a.Raw} {
-			if name != "" {
-				names = append(names, name)
-			}
-		}
+		all[i], names = a.ID, append(names, a.files()...)
 	}
-	fetched, err := db.All(ctx, s.DB, scanKept, "SELECT "+keptColumns+" FROM remote_files r WHERE r.attachment_id = ANY($1) AND r.attachment_id <> 0", db.Array(all))
-	if err != nil {
-		return fmt.Errorf("looking for somebody's fetched files: %w", err)
-	}
-	if err := s.forget(ctx, fetched); err != nil {
-		return err
-	}
-	if err := s.Files.Delete(ctx, names...); err != nil {
+	if err := errors.Join(s.forgetAttachments(ctx, all), s.Files.Delete(ctx, names...)); err != nil {
 		return err
 	}
 	return s.DB.Write(ctx, func(tx *db.Tx) error {

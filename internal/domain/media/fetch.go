@@ -29,6 +29,9 @@ const (
 	maxForeignEmoji = 1 << 20
 )
 
+// accepted is what other servers are asked for.
+const accepted = "image/*, video/*, audio/*;q=0.9, */*;q=0.1"
+
 var wishes = map[string]wish{
 	Attachments: {"cache/media_attachments/files", MaxVideo, []picture.Rendition{{Pixels: originalPixels, Moving: true, Untouched: true}, {Pixels: smallPixels}}},
 	Avatars:     {"cache/accounts/avatars", MaxProfileImage, []picture.Rendition{{Width: avatarSide, Height: avatarSide, Moving: true}, {Width: avatarSide, Height: avatarSide}}},
@@ -49,7 +52,7 @@ func (s *Service) get(ctx context.Context, url string, most int64, into io.Write
 	if refused {
 		return errs.NotFound()
 	}
-	_, err = s.Fetch.Do(ctx, fetch.Request{URL: url, MaxBody: most, Timeout: fetchTime, Sink: into, Redirects: 5, Header: http.Header{"Accept": {"image/*, video/*, audio/*;q=0.9, */*;q=0.1"}}})
+	_, err = s.Fetch.Do(ctx, fetch.Request{URL: url, MaxBody: most, Timeout: fetchTime, Sink: into, Redirects: 5, Header: http.Header{"Accept": {accepted}}})
 	return err
 }
 

@@ -123,11 +123,7 @@ func (s *Service) forget(ctx context.Context, list []Kept) error {
 	var names, keys []string
 	for _, k := range list {
 		keys = append(keys, k.key)
-		for _, name := range k.names() {
-			if name != "" {
-				names = append(names, name)
-			}
-		}
+		names = append(names, k.names()...)
 	}
 	if err := s.Files.Delete(ctx, names...); err != nil {
 		return err
@@ -137,11 +133,11 @@ func (s *Service) forget(ctx context.Context, list []Kept) error {
 	})
 }
 
-// forgetAttachment forgets what was fetched of an attachment that is gone.
-func (s *Service) forgetAttachment(ctx context.Context, id int64) error {
-	list, err := db.All(ctx, s.DB, scanKept, "SELECT "+keptColumns+" FROM remote_files r WHERE r.attachment_id = $1 AND r.attachment_id <> 0", id)
+// forgetAttachments forgets what was fetched of attachments that are gone.
+func (s *Service) forgetAttachments(ctx context.Context, gone []int64) error {
+	list, err := db.All(ctx, s.DB, scanKept, "SELECT "+keptColumns+" FROM remote_files r WHERE r.attachment_id = ANY($1) AND r.attachment_id <> 0", db.Array(gone))
 	if err != nil {
-		return fmt.Errorf("looking for files of an attachment: %w", err)
+		return fmt.Errorf("looking for files of attachments: %w", err)
 	}
 	return s.forget(ctx, list)
 }
@@ -156,7 +152,7 @@ func (s *Service) Blocked(ctx context.Context, e instances.BlockChanged) error {
 		return nil
 	}
 	for {
-		list, err := db.All(ctx, s.DB, scanKept, "SELECT "+keptColumns+" FROM remote_files r WHERE r.host = $1 OR r.host LIKE $2 ORDER BY r.key LIMIT "+fmt.Sprint(forgetAtOnce),
+		list, err := db.All(ctx, s.DB, scanKept, "SELECT "+keptColumns+" FROM remote_files r WHERE r.host = $1 OR r.host LIKE $2 ESCAPE '!' ORDER BY r.key LIMIT "+fmt.Sprint(forgetAtOnce),
 			e.Domain, "%."+db.Like(e.Domain))
 		if err != nil {
 			return fmt.Errorf("looking for files of %s: %w", e.Domain, err)

@@ -65,7 +65,7 @@ func (s *Service) putImage(ctx context.Context, kind string, id int64, file io.R
 	moving.Moving, still.PNG = true, true
 	made, err := picture.MakeApart(ctx, io.LimitReader(file, i.most), folder, moving, still)
 	if err != nil {
-		return "", "", s.Refusal(err)
+		return "", "", s.refusal(err)
 	}
 	first := made.Renditions[0]
 	name = blob.Path(i.folder, id, Original, first.Ext)

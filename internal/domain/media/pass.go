@@ -76,7 +76,7 @@ func (s *Service) Pass(ctx context.Context, ref Ref, part string, begin func(Pas
 
 func (s *Service) pass(ctx context.Context, ref Ref, part string, begin func(Passing) io.Writer) error {
 	p := &passer{begin: begin, known: func(mime string) { s.passed.put(ref.key, mime) }}
-	header := http.Header{"Accept": {"image/*, video/*, audio/*;q=0.9, */*;q=0.1"}}
+	header := http.Header{"Accept": {accepted}}
 	if part != "" {
 		header.Set("Range", part)
 		if !strings.HasPrefix(part, "bytes=0-") {

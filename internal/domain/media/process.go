@@ -3,8 +3,10 @@ package media
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 
 	"github.com/gomph/gomph/internal/kit/blob"
@@ -12,59 +14,105 @@ import (
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/errs"
 	"github.com/gomph/gomph/internal/kit/jobs"
-	"github.com/gomph/gomph/internal/kit/picture"
 	"github.com/gomph/gomph/internal/kit/sandbox"
 )
 
 // ProcessAttempts is how often an upload is worked on before it counts as failed.
 const ProcessAttempts = 5
 
-// Process works on an upload that moves or sounds. It is safe to repeat: the files of a run that was not the last are swept later.
+// Process works on an upload that moves or sounds. It is safe to repeat.
 func (s *Service) Process(ctx context.Context, e Uploaded) error {
 	ctx = sandbox.WhenIdle(ctx)
-	a, err := scan(s.DB.QueryRow(ctx, "SELECT "+columns+" FROM media_attachments m WHERE m.id = $1", e.ID))
-	if errs.IsNotFound(err) || err == nil && (a.Processing == Complete || a.Processing == Failed) {
+	before, err := scan(s.DB.QueryRow(ctx, "SELECT "+columns+" FROM media_attachments m WHERE m.id = $1", e.ID))
+	if errs.IsNotFound(err) || err == nil && before.settled() {
 		return nil // withdrawn, or done already
 	}
 	if err != nil {
 		return fmt.Errorf("loading an upload: %w", err)
 	}
 	if err := s.DB.Write(ctx, func(tx *db.Tx) error {
-		return tx.Do(ctx, "beginning with an upload", "UPDATE media_attachments SET processing = $1 WHERE id = $2", InProgress, a.ID)
+		return tx.Do(ctx, "beginning with an upload", "UPDATE media_attachments SET processing = $1 WHERE id = $2", InProgress, before.ID)
 	}); err != nil {
 		return err
 	}
-	raw := a.Raw
-	err = s.work(ctx, &a)
-	switch {
-	case err == nil:
-		a.Processing = Complete
-	case ours(err) == nil || errs.IsNotFound(err) || jobs.Attempt(ctx) >= ProcessAttempts:
-		s.Log.Info("an upload cannot be shown", "attachment", a.ID, "error", err)
-		a.Processing = Failed
-	default:
-		return fmt.Errorf("working on upload %d: %w", a.ID, err)
+	after := before
+	after.Processing = Complete
+	if err := s.work(ctx, &after); err != nil {
+		s.discard(ctx, before, after)
+		if !final(ctx, err) {
+			return fmt.Errorf("working on upload %d: %w", before.ID, err)
+		}
+		s.Log.Info("an upload cannot be shown", "attachment", before.ID, "error", err)
+		after = before
+		after.Processing = Failed
 	}
-	meta, err := json.Marshal(a.Meta)
-	if err != nil {
-		return err
-	}
-	unwanted := []string{raw}
-	err = s.DB.Write(ctx, func(tx *db.Tx) error {
-		n, err := tx.Exec(ctx, `UPDATE media_attachments SET kind = $1, content_type = $2, file = $3, thumbnail = $4, blurhash = $5, meta = $6, processing = $7, raw = '', file_size = $8, updated_at = $9
-WHERE id = $10 AND raw = $11`, a.Kind, a.ContentType, a.File, a.Thumbnail, a.Blurhash, string(meta), a.Processing, a.FileSize, db.Ms(s.Clock.Now()), a.ID, raw)
+	return s.finish(ctx, before, after)
+}
+
+// settled reports whether nothing more is to be done with an upload.
+func (a Attachment) settled() bool { return a.Processing == Complete || a.Processing == Failed }
+
+// final reports whether trying again is useless: the file is at fault, or it was tried often enough. Another worker may have the programs that this
+// one lacks.
+func final(ctx context.Context, err error) bool {
+	return jobs.Attempt(ctx) >= ProcessAttempts || errs.IsNotFound(err) || ours(err) == nil && !errors.Is(err, clip.ErrUnavailable)
+}
+
+// finish writes down what became of an upload. What its owner changed meanwhile stays changed.
+func (s *Service) finish(ctx context.Context, before, after Attachment) error {
+	unwanted := []string{before.Raw}
+	err := s.DB.Write(ctx, func(tx *db.Tx) error {
+		now, err := scan(tx.QueryRow(ctx, "SELECT "+columns+" FROM media_attachments m WHERE m.id = $1"+tx.ForUpdate(), before.ID))
+		if errs.IsNotFound(err) || err == nil && now.Raw != before.Raw {
+			unwanted = append(unwanted, fresh(before, after)...) // withdrawn meanwhile
+			return jobs.Complete(ctx, tx)
+		}
 		if err != nil {
 			return err
 		}
-		if n == 0 {
-			unwanted = append(unwanted, a.File, a.Thumbnail)
+		after.Meta.Focus = now.Meta.Focus
+		if now.Thumbnail != before.Thumbnail {
+			unwanted = append(unwanted, fresh(Attachment{Thumbnail: before.Thumbnail, File: after.File}, after)...)
+			after.standFor(now)
+		}
+		meta, err := json.Marshal(after.Meta)
+		if err != nil {
+			return err
+		}
+		if err := tx.Do(ctx, "finishing an upload", `UPDATE media_attachments SET kind = $1, content_type = $2, file = $3, thumbnail = $4, blurhash = $5, meta = $6, processing = $7, raw = '', file_size = $8, updated_at = $9 WHERE id = $10`,
+			after.Kind, after.ContentType, after.File, after.Thumbnail, after.Blurhash, string(meta), after.Processing, after.FileSize, db.Ms(s.Clock.Now()), before.ID); err != nil {
+			return err
 		}
 		return jobs.Complete(ctx, tx)
 	})
 	if err != nil {
-		return fmt.Errorf("finishing upload %d: %w", a.ID, err)
+		s.discard(ctx, before, after)
+		return fmt.Errorf("finishing upload %d: %w", before.ID, err)
 	}
 	return s.Files.Delete(ctx, unwanted...)
+}
+
+// standFor takes over what stands for another form of the same file.
+func (a *Attachment) standFor(b Attachment) {
+	a.Thumbnail, a.Blurhash, a.Meta.Small, a.Meta.Colors = b.Thumbnail, b.Blurhash, b.Meta.Small, b.Meta.Colors
+}
+
+// files are the names of what is stored of an attachment.
+func (a Attachment) files() []string {
+	return slices.DeleteFunc([]string{a.File, a.Thumbnail, a.Raw}, func(name string) bool { return name == "" })
+}
+
+// fresh are the files that an attachment has and an earlier form of it had not.
+func fresh(before, after Attachment) []string {
+	had := before.files()
+	return slices.DeleteFunc(after.files(), func(name string) bool { return slices.Contains(had, name) })
+}
+
+// discard deletes the files of work that came to nothing. What cannot be deleted now is an orphan, which gomph media prune finds.
+func (s *Service) discard(ctx context.Context, before, after Attachment) {
+	if err := s.Files.Delete(context.WithoutCancel(ctx), fresh(before, after)...); err != nil {
+		s.Log.Warn("files of nobody are left", "error", err)
+	}
 }
 
 // work makes what people see of an upload.
@@ -145,15 +193,7 @@ func (s *Service) poster(ctx context.Context, a *Attachment, at, folder string, 
 		return fmt.Errorf("reading a poster: %w", err)
 	}
 	defer f.Close()
-	made, err := picture.MakeApart(ctx, f, folder, picture.Rendition{Pixels: smallPixels, Photo: true})
-	if err != nil {
-		return err
-	}
-	a.Blurhash = made.Blurhash
-	if a.Kind == Audio {
-		a.Meta.Colors = &Colors{made.Colors.Background, made.Colors.Foreground, made.Colors.Accent}
-	}
-	return s.putSmall(ctx, a, made.Renditions[0])
+	return s.stand(ctx, a, f, folder, true)
 }
 
 // putClip stores a finished film or sound.

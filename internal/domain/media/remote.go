@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -167,17 +168,28 @@ func (s *Service) remote(ctx context.Context, ref Ref) (Kept, error) {
 // Keep gives a file of another server, which is fetched if it is not here. One that cannot be had is errs.NotFound, for some minutes without
 // asking again; what is no picture where one must be is ErrNoPicture.
 func (s *Service) Keep(ctx context.Context, ref Ref) (Kept, error) {
-	k, err := s.remote(ctx, ref)
-	now := s.Clock.Now()
+	k, known, err := s.settled(ctx, ref)
 	switch {
-	case err != nil && !errs.IsNotFound(err):
-		return k, fmt.Errorf("looking for a file of another server: %w", err)
-	case err == nil && k.state == kept:
-		return k, s.touch(ctx, k, now)
-	case err == nil && k.state == failed && now.Before(k.until):
-		return k, errs.NotFound()
+	case err != nil:
+		return k, err
+	case known:
+		return k, s.touch(ctx, k)
 	}
 	return s.fetchOnce(ctx, ref)
+}
+
+// settled looks up a file that is kept; one that could not be had a moment ago is errs.NotFound. Known is false when it is to be fetched.
+func (s *Service) settled(ctx context.Context, ref Ref) (k Kept, known bool, err error) {
+	k, err = s.remote(ctx, ref)
+	switch {
+	case errs.IsNotFound(err):
+		return k, false, nil
+	case err != nil:
+		return k, false, fmt.Errorf("looking for a file of another server: %w", err)
+	case k.state == failed && s.Clock.Now().Before(k.until):
+		return k, false, errs.NotFound()
+	}
+	return k, k.state == kept, nil
 }
 
 // Again fetches a file whose stored bytes are gone.
@@ -191,7 +203,8 @@ func (s *Service) Again(ctx context.Context, ref Ref) (Kept, error) {
 }
 
 // touch notes that a file was looked at.
-func (s *Service) touch(ctx context.Context, k Kept, now time.Time) error {
+func (s *Service) touch(ctx context.Context, k Kept) error {
+	now := s.Clock.Now()
 	if now.Sub(k.usedAt) < touchEvery {
 		return nil
 	}
@@ -220,17 +233,11 @@ func (s *Service) fetchOnce(ctx context.Context, ref Ref) (Kept, error) {
 // claim fetches a file unless another process does; then it waits for that.
 func (s *Service) claim(ctx context.Context, ref Ref) (Kept, error) {
 	for {
-		k, err := s.remote(ctx, ref)
-		if err != nil && !errs.IsNotFound(err) {
+		k, known, err := s.settled(ctx, ref)
+		if known || err != nil {
 			return k, err
 		}
 		now := s.Clock.Now()
-		switch {
-		case err == nil && k.state == kept:
-			return k, nil
-		case err == nil && k.state == failed && now.Before(k.until):
-			return k, errs.NotFound()
-		}
 		mine := false
 		err = s.DB.Write(ctx, func(tx *db.Tx) error {
 			n, err := tx.Exec(ctx, `INSERT INTO remote_files (key, kind, attachment_id, url, host, state, until, used_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)
@@ -259,11 +266,13 @@ func (s *Service) bring(ctx context.Context, ref Ref, attempts int) (Kept, error
 	now := s.Clock.Now()
 	if err == nil {
 		k.state = kept
-		err = s.note(ctx, k, now)
-		if err != nil {
-			return k, errors.Join(err, s.Files.Delete(ctx, k.names()...))
+		if err = s.note(ctx, k, now); err == nil {
+			return k, nil
 		}
-		return k, nil
+		return k, errors.Join(err, s.Files.Delete(ctx, k.names()...))
+	}
+	if lost := s.Files.Delete(context.WithoutCancel(ctx), k.names()...); lost != nil {
+		s.Log.Warn("files of nobody are left", "error", lost)
 	}
 	wait := min(firstRetry<<min(attempts, 10), lastRetry)
 	if !fetch.IsTemporary(err) {
@@ -289,11 +298,10 @@ func (s *Service) bring(ctx context.Context, ref Ref, attempts int) (Kept, error
 	return k, errors.Join(errs.Wrap(errs.NotFoundKind, err, "The page you are looking for isn't here."), noted)
 }
 
+// names are those of the stored files.
 func (k Kept) names() []string {
-	if k.Small == "" || k.Small == k.File {
-		return []string{k.File}
-	}
-	return []string{k.File, k.Small}
+	list := slices.Compact([]string{k.File, k.Small})
+	return slices.DeleteFunc(list, func(name string) bool { return name == "" })
 }
 
 // note writes down a file that is kept, and what was found out of an attachment that came without.

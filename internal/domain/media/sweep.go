@@ -2,7 +2,9 @@ package media
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gomph/gomph/internal/kit/blob"
@@ -24,18 +26,30 @@ type SweepDue struct{}
 // Kind names the event. It is the name that it was stored under before it moved here.
 func (SweepDue) Kind() string { return "app.sweep_media_due" }
 
-// drop removes a row that no post uses, then its files.
-func (s *Service) drop(ctx context.Context, a Attachment) error {
-	gone := false
-	err := s.DB.Write(ctx, func(tx *db.Tx) error {
-		n, err := tx.Exec(ctx, "DELETE FROM media_attachments WHERE id = $1 AND status_id = 0 AND scheduled_status_id = 0", a.ID)
-		gone = n == 1
+// drop removes rows that no post uses, then their files; those that a post took meanwhile stay.
+func (s *Service) drop(ctx context.Context, list []Attachment) error {
+	if len(list) == 0 {
+		return nil
+	}
+	all := make([]int64, len(list))
+	for i, a := range list {
+		all[i] = a.ID
+	}
+	var gone []int64
+	err := s.DB.Write(ctx, func(tx *db.Tx) (err error) {
+		gone, err = db.Column[int64](ctx, tx, "DELETE FROM media_attachments WHERE id = ANY($1) AND status_id = 0 AND scheduled_status_id = 0 RETURNING id", db.Array(all))
 		return err
 	})
-	if err != nil || !gone {
-		return err
+	if err != nil {
+		return fmt.Errorf("deleting unattached files: %w", err)
 	}
-	return s.Files.Delete(ctx, a.File, a.Thumbnail, a.Raw)
+	var names []string
+	for _, a := range list {
+		if slices.Contains(gone, a.ID) {
+			names = append(names, a.files()...)
+		}
+	}
+	return errors.Join(s.Files.Delete(ctx, names...), s.forgetAttachments(ctx, gone))
 }
 
 // Sweep deletes files that waited for a post for more than a day, with those of posts that were deleted. It is safe to repeat.
@@ -46,13 +60,8 @@ func (s *Service) Sweep(ctx context.Context, _ SweepDue) error {
 	if err != nil {
 		return fmt.Errorf("looking for unattached files: %w", err)
 	}
-	for _, a := range due {
-		if err := s.drop(ctx, a); err != nil {
-			return fmt.Errorf("deleting unattached file %d: %w", a.ID, err)
-		}
-		if err := s.forgetAttachment(ctx, a.ID); err != nil {
-			return err
-		}
+	if err := s.drop(ctx, due); err != nil {
+		return err
 	}
 	var stale []string
 	err = s.Files.Walk(ctx, incomingFolder+"/", "", func(i blob.Info) error {

@@ -52,16 +52,11 @@ func (Uploaded) Kind() string { return "media.uploaded" }
 
 // Types are the MIME types that this server takes, in Mastodon's order.
 func (s *Service) Types() []string {
-	more := s.Clips.Types()
-	i := slices.IndexFunc(more, func(t string) bool { return !strings.HasPrefix(t, "image/") })
-	if i < 0 {
-		i = len(more)
-	}
-	return slices.Concat(picture.Formats, more[:i], more[i:])
+	return slices.Concat(picture.Formats, s.Clips.Types())
 }
 
-// Refusal says in words why a file is refused; other errors stay what they are.
-func (s *Service) Refusal(err error) error {
+// refusal says in words why a file is refused; other errors stay what they are.
+func (s *Service) refusal(err error) error {
 	switch {
 	case errors.Is(err, picture.ErrTooLarge):
 		return errs.Wrap(errs.InvalidKind, err, "Validation failed: File is too large: at most %d pixels", picture.MaxPixels)
@@ -105,12 +100,15 @@ func (s *Service) Receive(ctx context.Context, u Upload) (Attachment, error) {
 		}
 		err = s.receiveClip(ctx, &a, u, mime)
 	default:
-		err = s.Refusal(picture.ErrFormat)
+		err = s.refusal(picture.ErrFormat)
+	}
+	if err == nil {
+		err = s.add(ctx, a)
 	}
 	if err != nil {
-		return a, err
+		s.discard(ctx, Attachment{}, a)
 	}
-	return a, s.add(ctx, a)
+	return a, err
 }
 
 // receivePicture makes the renditions of a picture and stores them.
@@ -136,7 +134,7 @@ func (s *Service) receivePicture(ctx context.Context, a *Attachment, file io.Rea
 	}
 	made, err := picture.MakeApart(ctx, file, folder, picture.Rendition{Pixels: originalPixels, Moving: true, Photo: photo}, picture.Rendition{Pixels: smallPixels, Photo: photo})
 	if err != nil {
-		return s.Refusal(err)
+		return s.refusal(err)
 	}
 	a.Blurhash = made.Blurhash
 	if err := s.putSmall(ctx, a, made.Renditions[1]); err != nil {
@@ -200,16 +198,21 @@ func (s *Service) receiveClip(ctx context.Context, a *Attachment, u Upload, mime
 	return s.Files.Put(ctx, a.Raw, u.File, u.Size)
 }
 
-// receiveThumbnail makes a picture stand for what is none.
+// receiveThumbnail makes a picture that somebody sent stand for what is none.
 func (s *Service) receiveThumbnail(ctx context.Context, a *Attachment, file io.Reader) error {
 	folder, done, err := workFolder()
 	if err != nil {
 		return err
 	}
 	defer done()
-	made, err := picture.MakeApart(ctx, io.LimitReader(file, MaxImage), folder, picture.Rendition{Pixels: smallPixels})
+	return s.refusal(s.stand(ctx, a, io.LimitReader(file, MaxImage), folder, false))
+}
+
+// stand makes a picture stand for what is none; photo is whether it is one, in whatever format it comes.
+func (s *Service) stand(ctx context.Context, a *Attachment, file io.Reader, folder string, photo bool) error {
+	made, err := picture.MakeApart(ctx, file, folder, picture.Rendition{Pixels: smallPixels, Photo: photo})
 	if err != nil {
-		return s.Refusal(err)
+		return err
 	}
 	a.Blurhash = made.Blurhash
 	if a.Kind == Audio {
@@ -308,19 +311,18 @@ func (p Point) Clamp() Point {
 
 // Describe changes one of an account's own files: one that waits for a post when status is 0, otherwise one of that post.
 func (s *Service) Describe(ctx context.Context, owner accounts.ID, status, id int64, c Change) (Attachment, error) {
-	fresh := Attachment{ID: id}
+	cover := Attachment{ID: id}
 	if c.Thumbnail != nil {
 		before, err := s.ByID(ctx, s.DB, owner, id)
 		if err != nil {
 			return before, err
 		}
-		fresh.Kind = before.Kind
-		if err := s.receiveThumbnail(ctx, &fresh, c.Thumbnail); err != nil {
+		cover.Kind = before.Kind
+		if err := s.receiveThumbnail(ctx, &cover, c.Thumbnail); err != nil {
 			return before, err
 		}
 	}
-	var a Attachment
-	var replaced string
+	var a, replaced Attachment
 	err := s.DB.Write(ctx, func(tx *db.Tx) (err error) {
 		a, err = scan(tx.QueryRow(ctx, "SELECT "+columns+" FROM media_attachments m WHERE m.id = $1 AND m.account_id = $2 AND m.status_id = $3"+tx.ForUpdate(), id, owner, status))
 		if err != nil {
@@ -333,9 +335,9 @@ func (s *Service) Describe(ctx context.Context, owner accounts.ID, status, id in
 			p := c.Focus.Clamp()
 			a.Meta.Focus = &p
 		}
-		if fresh.Thumbnail != "" {
-			replaced = a.Thumbnail
-			a.Thumbnail, a.Blurhash, a.Meta.Small, a.Meta.Colors = fresh.Thumbnail, fresh.Blurhash, fresh.Meta.Small, fresh.Meta.Colors
+		if cover.Thumbnail != "" {
+			replaced.Thumbnail = a.Thumbnail
+			a.standFor(cover)
 		}
 		meta, err := json.Marshal(a.Meta)
 		if err != nil {
@@ -346,12 +348,10 @@ func (s *Service) Describe(ctx context.Context, owner accounts.ID, status, id in
 		return err
 	})
 	if err != nil {
+		s.discard(ctx, Attachment{}, cover)
 		return a, fmt.Errorf("describing an attachment: %w", err)
 	}
-	if replaced != "" {
-		err = s.Files.Delete(ctx, replaced)
-	}
-	return a, err
+	return a, s.Files.Delete(ctx, replaced.files()...)
 }
 
 // Remove deletes one of an account's own files that belongs to no post.
@@ -363,7 +363,7 @@ func (s *Service) Remove(ctx context.Context, owner accounts.ID, id int64) error
 	if a.StatusID != 0 {
 		return errs.Invalid("Media attachment is currently used by a status")
 	}
-	return s.drop(ctx, a)
+	return s.drop(ctx, []Attachment{a})
 }
 
 // waitStep is how often Wait looks.
