@@ -274,12 +274,12 @@ func (c *Cached) Put(ctx context.Context, name string, body io.Reader, size int6
 		}
 		return c.dropped(name)
 	}
-	twice, err := newReplay(ctx, body, size)
+	twice, err := NewBody(ctx, body, size)
 	if err != nil {
 		return fmt.Errorf("storing %s: %w", name, err)
 	}
-	defer twice.close()
-	if err := twice.put(ctx, c.origin, name, size); err != nil {
+	defer twice.Close()
+	if err := c.origin.Put(ctx, name, twice.All(), twice.Size); err != nil {
 		return err
 	}
 	if err := c.dropped(name); err != nil {
@@ -297,15 +297,15 @@ func (c *Cached) dropped(name string) error {
 }
 
 // keep writes a file that the origin has into the folder. When that fails, it is fetched once it is asked for.
-func (c *Cached) keep(ctx context.Context, body *replay, name string) {
-	if body.size > c.o.MaxFile {
+func (c *Cached) keep(ctx context.Context, body *Body, name string) {
+	if body.Size > c.o.MaxFile {
 		return
 	}
-	if err := body.put(ctx, c.disk, place(name), body.size); err != nil {
+	if err := c.disk.Put(ctx, place(name), body.All(), body.Size); err != nil {
 		c.o.Log.Warn("the cache of files cannot be written", "error", err)
 		return
 	}
-	c.recent.use(place(name), body.size)
+	c.recent.use(place(name), body.Size)
 }
 
 // Stat tells of a file, from the folder when it is there.

@@ -41,7 +41,7 @@ func TestCached(t *testing.T) {
 	}
 	s3test.Each(t, func(t *testing.T, server s3test.Server) {
 		blobtest.Run(t, func(t *testing.T) blob.Store {
-			return cached(t, bucket(t, server.Bucket(t)), t.TempDir(), blob.CacheOptions{MaxBytes: 1 << 20})
+			return cached(t, s3test.Open(t, server.Bucket(t)), t.TempDir(), blob.CacheOptions{MaxBytes: 1 << 20})
 		})
 	})
 }
@@ -50,7 +50,7 @@ func TestCached(t *testing.T) {
 func TestAThousandReadersAreOneDownload(t *testing.T) {
 	t.Parallel()
 	server := s3test.MinIO(t)
-	put(t, bucket(t, server.Options), "a/x", strings.Repeat("x", 100<<10))
+	put(t, s3test.Open(t, server.Options), "a/x", strings.Repeat("x", 100<<10))
 	var bytes, requests atomic.Int64
 	server.Options.Observe = func(class string, in, _ int64) {
 		if class == s3.ClassRead {
@@ -59,7 +59,7 @@ func TestAThousandReadersAreOneDownload(t *testing.T) {
 		}
 	}
 	var hits, misses atomic.Int64
-	c := cached(t, bucket(t, server.Options), t.TempDir(), blob.CacheOptions{MaxBytes: 1 << 20, Observe: func(hit bool, n int64) {
+	c := cached(t, s3test.Open(t, server.Options), t.TempDir(), blob.CacheOptions{MaxBytes: 1 << 20, Observe: func(hit bool, n int64) {
 		if n != 100<<10 {
 			t.Errorf("told of %d bytes", n)
 		}

@@ -59,11 +59,11 @@ func TestCopy(t *testing.T) {
 	t.Run("memory to disk", func(t *testing.T) { t.Parallel(); testCopy(t, blob.NewMemory(), disk(t)) })
 	t.Run("disk to memory", func(t *testing.T) { t.Parallel(); testCopy(t, disk(t), blob.NewMemory()) })
 	s3test.Each(t, func(t *testing.T, server s3test.Server) {
-		t.Run("there", func(t *testing.T) { t.Parallel(); testCopy(t, disk(t), bucket(t, server.Bucket(t))) })
-		t.Run("and back", func(t *testing.T) { t.Parallel(); testCopy(t, bucket(t, server.Bucket(t)), disk(t)) })
+		t.Run("there", func(t *testing.T) { t.Parallel(); testCopy(t, disk(t), s3test.Open(t, server.Bucket(t))) })
+		t.Run("and back", func(t *testing.T) { t.Parallel(); testCopy(t, s3test.Open(t, server.Bucket(t)), disk(t)) })
 		t.Run("and across", func(t *testing.T) {
 			t.Parallel()
-			testCopy(t, bucket(t, server.Bucket(t)), bucket(t, server.Bucket(t)))
+			testCopy(t, s3test.Open(t, server.Bucket(t)), s3test.Open(t, server.Bucket(t)))
 		})
 	})
 }

@@ -13,7 +13,6 @@ import (
 
 	"github.com/gomph/gomph/internal/kit/blob"
 	"github.com/gomph/gomph/internal/kit/blob/blobtest"
-	"github.com/gomph/gomph/internal/kit/blob/s3"
 )
 
 var errDown = errors.New("the server is down")
@@ -26,16 +25,6 @@ func disk(t testing.TB) *blob.Disk {
 	}
 	t.Cleanup(func() { _ = d.Close() })
 	return d
-}
-
-func bucket(t testing.TB, o s3.Options) *s3.Store {
-	t.Helper()
-	s, err := s3.Open(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
-	return s
 }
 
 func put(t testing.TB, s blob.Store, name, body string) {

@@ -51,7 +51,7 @@ func TestErrand(t *testing.T) {
 func (e errand) target(t *testing.T) blob.Store {
 	t.Helper()
 	if e.To == "" {
-		return bucket(t, s3.Options{Endpoint: e.Endpoint, Bucket: e.Bucket, AccessKey: e.Key, SecretKey: e.Secret, PathStyle: true})
+		return s3test.Open(t, s3.Options{Endpoint: e.Endpoint, Bucket: e.Bucket, AccessKey: e.Key, SecretKey: e.Secret, PathStyle: true})
 	}
 	d, err := blob.OpenDisk(e.To)
 	if err != nil {
@@ -145,7 +145,7 @@ func BenchmarkCopyToMinIO(b *testing.B) {
 		put(b, from, blob.Path("media_attachments/files", int64(i)*1_000_003, "original", ".png"), content)
 	}
 	for b.Loop() {
-		p, err := blob.Copy(context.Background(), from, bucket(b, server.Bucket(b)), blob.CopyOptions{})
+		p, err := blob.Copy(context.Background(), from, s3test.Open(b, server.Bucket(b)), blob.CopyOptions{})
 		if err != nil || p.Copied != files {
 			b.Fatalf("%+v, %v", p, err)
 		}

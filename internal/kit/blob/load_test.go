@@ -166,7 +166,7 @@ func TestMoveUnderLoad(t *testing.T) {
 			line := faultproxy.Through(t, server.Address)
 			o := server.Options
 			o.Endpoint, o.ReadTimeout, o.OpenTimeout = "http://"+line.Address, 500*time.Millisecond, 500*time.Millisecond
-			broken := bucket(t, o)
+			broken := s3test.Open(t, o)
 			m := newMoving(t, both, old(disk(t)), &blobtest.Faulty{Store: broken, Before: sometimes(100)})
 			load := &crowd{t: t, s: m, names: fill(t, m.old.Store, files), wrong: func(err error) bool { return both || errs.IsNotFound(err) }}
 			load.start(8)
@@ -209,7 +209,7 @@ func TestMoveUnderLoad(t *testing.T) {
 			if err := m.Close(); err != nil {
 				t.Fatal(err)
 			}
-			nothingLost(t, load, bucket(t, server.Options), both, m.old.Store)
+			nothingLost(t, load, s3test.Open(t, server.Options), both, m.old.Store)
 			twice := 0
 			for _, n := range stored {
 				twice += n - 1

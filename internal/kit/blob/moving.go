@@ -56,19 +56,19 @@ type Moving struct {
 
 // Put keeps a file.
 func (m *Moving) Put(ctx context.Context, name string, body io.Reader, size int64) error {
-	twice, err := newReplay(ctx, body, size)
+	twice, err := NewBody(ctx, body, size)
 	if err != nil {
 		return fmt.Errorf("storing %s: %w", name, err)
 	}
-	defer twice.close()
+	defer twice.Close()
 	if m.Both {
-		return m.putBoth(ctx, name, twice, size)
+		return m.putBoth(ctx, name, twice)
 	}
-	err = twice.put(ctx, m.New, name, size)
+	err = m.New.Put(ctx, name, twice.All(), twice.Size)
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	if also := twice.put(ctx, m.Old, name, size); also != nil {
+	if also := m.Old.Put(ctx, name, twice.All(), twice.Size); also != nil {
 		return errors.Join(err, also)
 	}
 	m.newFailed("storing", name, err)
@@ -76,11 +76,11 @@ func (m *Moving) Put(ctx context.Context, name string, body io.Reader, size int6
 }
 
 // putBoth keeps a file in the old place, and in the new one if that can be: Copy brings it there otherwise.
-func (m *Moving) putBoth(ctx context.Context, name string, body *replay, size int64) error {
-	if err := body.put(ctx, m.Old, name, size); err != nil {
+func (m *Moving) putBoth(ctx context.Context, name string, body *Body) error {
+	if err := m.Old.Put(ctx, name, body.All(), body.Size); err != nil {
 		return err
 	}
-	if err := body.put(ctx, m.New, name, size); err != nil {
+	if err := m.New.Put(ctx, name, body.All(), body.Size); err != nil {
 		m.newFailed("storing", name, err)
 	}
 	return nil

@@ -62,7 +62,9 @@ func TestMoving(t *testing.T) {
 		})
 	}
 	s3test.Each(t, func(t *testing.T, server s3test.Server) {
-		blobtest.Run(t, func(t *testing.T) blob.Store { return newMoving(t, true, disk(t), bucket(t, server.Bucket(t))).Moving })
+		blobtest.Run(t, func(t *testing.T) blob.Store {
+			return newMoving(t, true, disk(t), s3test.Open(t, server.Bucket(t))).Moving
+		})
 	})
 }
 

@@ -51,6 +51,17 @@ type Server struct {
 	Admin *minio.Core
 }
 
+// Open opens a store of a bucket, and closes it when the test is over.
+func Open(t testing.TB, o s3.Options) *s3.Store {
+	t.Helper()
+	s, err := s3.Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
 // Each runs a test on each server, in parallel.
 func Each(t *testing.T, test func(t *testing.T, server Server)) {
 	t.Helper()

@@ -20,11 +20,7 @@ func TestEach(t *testing.T) {
 			t.Fatalf("%s twice", other.Bucket)
 		}
 		for _, o := range []s3.Options{server.Options, other} {
-			s, err := s3.Open(o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = s.Close() })
+			s := s3test.Open(t, o)
 			if err := s.Put(t.Context(), "x.txt", strings.NewReader(o.Bucket), -1); err != nil {
 				t.Fatal(err)
 			}

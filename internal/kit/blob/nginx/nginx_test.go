@@ -50,11 +50,7 @@ func start(t *testing.T, prefix string, local bool, fresh string) *setup {
 	}
 	o := server.Options
 	o.Prefix = prefix
-	var err error
-	if s.store, err = s3.Open(o); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.store.Close() })
+	s.store = s3test.Open(t, o)
 	text, err := policy.Anonymous(policy.Options{Bucket: o.Bucket, Prefix: prefix, Provider: policy.MinIO})
 	if err != nil {
 		t.Fatal(err)

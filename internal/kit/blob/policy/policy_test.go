@@ -9,7 +9,6 @@ import (
 
 	"github.com/gomph/gomph/internal/kit/blob/policy"
 	"github.com/gomph/gomph/internal/kit/blob/probe"
-	"github.com/gomph/gomph/internal/kit/blob/s3"
 	"github.com/gomph/gomph/internal/kit/checkup"
 	"github.com/gomph/gomph/internal/testkit/s3test"
 )
@@ -45,16 +44,6 @@ func ask(t *testing.T, target probe.Target) []probe.Result {
 	return results
 }
 
-func open(t *testing.T, o s3.Options) *s3.Store {
-	t.Helper()
-	s, err := s3.Open(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
-	return s
-}
-
 // Both policies together leave nothing to complain of (requirements F4, F5, F7).
 func TestPoliciesHold(t *testing.T) {
 	t.Parallel()
@@ -71,7 +60,7 @@ func TestPoliciesHold(t *testing.T) {
 			key := assume(t, server, text)
 			o.AccessKey, o.SecretKey, o.Session = key.AccessKeyID, key.SecretAccessKey, key.SessionToken
 			public := strings.TrimSuffix(server.Endpoint+"/"+o.Bucket+"/"+prefix, "/")
-			results := ask(t, probe.Target{Files: open(t, o), Public: public, Other: other.Bucket})
+			results := ask(t, probe.Target{Files: s3test.Open(t, o), Public: public, Other: other.Bucket})
 			for _, r := range results {
 				if r.Level != checkup.OK {
 					t.Errorf("%s, prefix %q: %+v", provider, prefix, r)
@@ -91,7 +80,7 @@ func TestAnotherServerTakesThePolicy(t *testing.T) {
 		o := server.Options
 		text, err := policy.Anonymous(policy.Options{Bucket: o.Bucket})
 		server.Policy(t, o.Bucket, made(t, text, err))
-		for _, r := range ask(t, probe.Target{Files: open(t, o), Public: server.Endpoint + "/" + o.Bucket}) {
+		for _, r := range ask(t, probe.Target{Files: s3test.Open(t, o), Public: server.Endpoint + "/" + o.Bucket}) {
 			if r.Level != checkup.OK && r.ID != "F7" {
 				t.Errorf("%+v", r)
 			}
@@ -117,7 +106,7 @@ func TestKeysThatAreWrong(t *testing.T) {
 		}
 		key := assume(t, server, text)
 		o.AccessKey, o.SecretKey, o.Session = key.AccessKeyID, key.SecretAccessKey, key.SessionToken
-		results, err := probe.Run(t.Context(), probe.Target{Files: open(t, o), Public: server.Endpoint + "/" + o.Bucket, Other: other.Bucket})
+		results, err := probe.Run(t.Context(), probe.Target{Files: s3test.Open(t, o), Public: server.Endpoint + "/" + o.Bucket, Other: other.Bucket})
 		red := map[string]checkup.Level{}
 		for _, r := range results {
 			red[r.Check] = r.Level

@@ -15,7 +15,6 @@ import (
 
 	"github.com/gomph/gomph/internal/kit/blob"
 	"github.com/gomph/gomph/internal/kit/blob/probe"
-	"github.com/gomph/gomph/internal/kit/blob/s3"
 	"github.com/gomph/gomph/internal/kit/checkup"
 	"github.com/gomph/gomph/internal/testkit/s3test"
 )
@@ -51,16 +50,6 @@ func reds(results map[string]probe.Result) string {
 		}
 	}
 	return strings.Join(out, " ")
-}
-
-func open(t *testing.T, o s3.Options) *s3.Store {
-	t.Helper()
-	s, err := s3.Open(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
-	return s
 }
 
 // allowing is a statement that allows everybody something.
@@ -107,7 +96,7 @@ func TestPoliciesThatAreWrong(t *testing.T) {
 			if len(statements) > 0 {
 				server.Policy(t, o.Bucket, policy(statements...))
 			}
-			results := run(t, probe.Target{Files: open(t, o), Public: server.Endpoint + "/" + o.Bucket})
+			results := run(t, probe.Target{Files: s3test.Open(t, o), Public: server.Endpoint + "/" + o.Bucket})
 			// The tests' key is the server's root's, which is shown all buckets and reads them.
 			got := strings.TrimSuffix(strings.TrimSuffix(reds(results), "others_list:warning others_read:warning"), " ")
 			if got != c.want {
@@ -142,7 +131,7 @@ func TestServersThatAreWrong(t *testing.T) {
 	})
 	through := o
 	through.Endpoint = front
-	if got := run(t, probe.Target{Files: open(t, through), Public: front + "/" + o.Bucket}); got[probe.Buckets].Level != checkup.Failure {
+	if got := run(t, probe.Target{Files: s3test.Open(t, through), Public: front + "/" + o.Bucket}); got[probe.Buckets].Level != checkup.Failure {
 		t.Errorf("%+v", got)
 	}
 	hosts := o
@@ -152,7 +141,7 @@ func TestServersThatAreWrong(t *testing.T) {
 	t.Cleanup(dial.CloseIdleConnections)
 	hosts.Endpoint, hosts.PathStyle, hosts.Transport, hosts.Prefix = "http://"+s3test.Domain+":"+origin.Port(), false, dial, "below"
 	public := serve(t, func(w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) })
-	got := run(t, probe.Target{Files: open(t, hosts), Public: public, Transport: toHosts{dial}})
+	got := run(t, probe.Target{Files: s3test.Open(t, hosts), Public: public, Transport: toHosts{dial}})
 	if !strings.Contains(got[probe.ListV2].Says, "http://"+o.Bucket+"."+s3test.Domain) || got[probe.ListV2].Level != checkup.Failure || got[probe.Readable].Level != checkup.Failure {
 		t.Errorf("%+v", got)
 	}

@@ -69,8 +69,6 @@ type Options struct {
 	OpenTimeout, ReadTimeout time.Duration
 	// Retries is how often a request is tried again that failed in a way that may pass.
 	Retries int
-	// TempDir is where bodies wait that cannot be read twice; "" is the system's folder.
-	TempDir string
 	// Roots are the authorities to trust; nil for the system's.
 	Roots *x509.CertPool
 	// Transport replaces the connections to the server, in tests.

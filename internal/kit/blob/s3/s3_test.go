@@ -24,16 +24,6 @@ import (
 	"github.com/gomph/gomph/internal/testkit/s3test"
 )
 
-func open(t *testing.T, o s3.Options) *s3.Store {
-	t.Helper()
-	s, err := s3.Open(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
-	return s
-}
-
 // through is a transport that a test puts between a store and its server.
 type through func(r *http.Request) (*http.Response, error)
 
@@ -63,7 +53,7 @@ func read(t *testing.T, s *s3.Store, name string) string {
 func TestStore(t *testing.T) {
 	t.Parallel()
 	s3test.Each(t, func(t *testing.T, server s3test.Server) {
-		blobtest.Run(t, func(t *testing.T) blob.Store { return open(t, server.Bucket(t)) })
+		blobtest.Run(t, func(t *testing.T) blob.Store { return s3test.Open(t, server.Bucket(t)) })
 	})
 }
 
@@ -72,7 +62,7 @@ func TestBelowAPrefix(t *testing.T) {
 	s3test.Each(t, func(t *testing.T, server s3test.Server) {
 		blobtest.Run(t, func(t *testing.T) blob.Store {
 			o := server.Bucket(t)
-			whole := open(t, o)
+			whole := s3test.Open(t, o)
 			put(t, whole, "a/b", "of somebody else")
 			o.Prefix = "/one/server/"
 			t.Cleanup(func() {
@@ -80,12 +70,12 @@ func TestBelowAPrefix(t *testing.T) {
 					t.Errorf("a file beside the prefix became %q", got)
 				}
 			})
-			return open(t, o)
+			return s3test.Open(t, o)
 		})
-		s := open(t, server.Options)
+		s := s3test.Open(t, server.Options)
 		o := server.Options
 		o.Prefix = "p"
-		put(t, open(t, o), "x", "prefixed")
+		put(t, s3test.Open(t, o), "x", "prefixed")
 		if got := read(t, s, "p/x"); got != "prefixed" {
 			t.Errorf("below the prefix is %q", got)
 		}
@@ -115,7 +105,7 @@ func TestByHost(t *testing.T) {
 			}
 			return next.RoundTrip(r)
 		})
-		return open(t, o)
+		return s3test.Open(t, o)
 	})
 }
 
@@ -126,7 +116,7 @@ func largeBody() io.Reader { return io.LimitReader(rand.NewChaCha8([32]byte{1}),
 
 func TestLargeFiles(t *testing.T) { // not parallel: it looks at the memory of the process
 	s3test.Each(t, func(t *testing.T, server s3test.Server) {
-		s := open(t, server.Options)
+		s := s3test.Open(t, server.Options)
 		want := make([]byte, large)
 		_, _ = io.ReadFull(largeBody(), want)
 		if err := s.Put(t.Context(), "known.mp4", bytes.NewReader(want), large); err != nil {
@@ -181,7 +171,7 @@ func TestLargeFilesInOneRequest(t *testing.T) {
 			classes += r.Header.Get("x-amz-storage-class") + "."
 			return http.DefaultTransport.RoundTrip(r)
 		})
-		s := open(t, o)
+		s := s3test.Open(t, o)
 		if err := s.Put(t.Context(), "x.mp4", io.LimitReader(largeBody(), 20_000_000), -1); err != nil {
 			t.Fatal(err)
 		}
@@ -205,7 +195,7 @@ func allocated(f func()) uint64 {
 
 func TestMemoryIsFlat(t *testing.T) { // not parallel: it looks at the memory of the process
 	server := s3test.MinIO(t)
-	s := open(t, server.Options)
+	s := s3test.Open(t, server.Options)
 	put(t, s, "warm", "up")
 	if n := allocated(func() {
 		if err := s.Put(context.Background(), "x", largeBody(), -1); err != nil {
@@ -250,7 +240,7 @@ func TestHowFilesAreStored(t *testing.T) {
 				}
 				return http.DefaultTransport.RoundTrip(r)
 			})
-			put(t, open(t, o), c.name, "x")
+			put(t, s3test.Open(t, o), c.name, "x")
 			if len(lists) != 1 || lists[0] != c.list {
 				t.Errorf("%s was sent with the access list %q", c.name, lists)
 			}
@@ -265,7 +255,7 @@ func TestHowFilesAreStored(t *testing.T) {
 func TestPresign(t *testing.T) {
 	t.Parallel()
 	s3test.Each(t, func(t *testing.T, server s3test.Server) {
-		s := open(t, server.Options)
+		s := s3test.Open(t, server.Options)
 		put(t, s, "backups/x.zip", "secret")
 		get := func(address string) (int, string) {
 			res, err := http.Get(address) //nolint:gosec // on loopback
@@ -305,7 +295,7 @@ func TestManyFiles(t *testing.T) {
 	t.Parallel()
 	const files = 2500
 	s3test.Each(t, func(t *testing.T, server s3test.Server) {
-		s := open(t, server.Options)
+		s := s3test.Open(t, server.Options)
 		names := make([]string, files)
 		for i := range names {
 			names[i] = fmt.Sprintf("a/%04d.png", i)

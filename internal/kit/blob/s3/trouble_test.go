@@ -43,7 +43,7 @@ func TestPingSaysWhatIsWrong(t *testing.T) {
 	}
 	_ = closed.Close()
 	s3test.Each(t, func(t *testing.T, server s3test.Server) {
-		if err := open(t, server.Options).Ping(t.Context()); err != nil {
+		if err := s3test.Open(t, server.Options).Ping(t.Context()); err != nil {
 			t.Errorf("where all is well: %v", err)
 		}
 		for _, c := range []struct {
@@ -59,7 +59,7 @@ func TestPingSaysWhatIsWrong(t *testing.T) {
 		} {
 			o := server.Options
 			c.change(&o)
-			err := open(t, o).Ping(t.Context())
+			err := s3test.Open(t, o).Ping(t.Context())
 			for _, word := range c.words {
 				if err == nil || !strings.Contains(err.Error(), word) {
 					t.Errorf("%q is missing in: %v", word, err)
@@ -104,13 +104,13 @@ func TestWordsOfRefusals(t *testing.T) {
 		{404, "NoSuchBucket", "S3_BUCKET"},
 		{418, "Teapot", "no"},
 	} {
-		if err := open(t, refusing(t, c.status, c.code)).Ping(t.Context()); err == nil || !strings.Contains(err.Error(), c.word) {
+		if err := s3test.Open(t, refusing(t, c.status, c.code)).Ping(t.Context()); err == nil || !strings.Contains(err.Error(), c.word) {
 			t.Errorf("%s: %v", c.code, err)
 		}
 	}
 	o := refusing(t, 400, "AccessControlListNotSupported")
 	o.Permission = "public-read"
-	if err := open(t, o).Put(t.Context(), "x", strings.NewReader("x"), 1); err == nil || !strings.Contains(err.Error(), "S3_PERMISSION") {
+	if err := s3test.Open(t, o).Put(t.Context(), "x", strings.NewReader("x"), 1); err == nil || !strings.Contains(err.Error(), "S3_PERMISSION") {
 		t.Errorf("a bucket without access lists: %v", err)
 	}
 }
@@ -118,7 +118,7 @@ func TestWordsOfRefusals(t *testing.T) {
 // Servers refuse what is not there, instead of saying so, to a key that may not list.
 func TestARefusalIsNoAbsence(t *testing.T) {
 	t.Parallel()
-	s := open(t, refusing(t, 403, "AccessDenied"))
+	s := s3test.Open(t, refusing(t, 403, "AccessDenied"))
 	_, statErr := s.Stat(t.Context(), "x")
 	_, openErr := s.Open(t.Context(), "x")
 	for _, err := range []error{statErr, openErr, s.Delete(t.Context(), "x"), s.Delete(t.Context(), "x", "y"), s.Put(t.Context(), "x", strings.NewReader("x"), 1)} {
@@ -150,7 +150,7 @@ func TestABrokenConnectionIsReplaced(t *testing.T) {
 	s3test.Each(t, func(t *testing.T, server s3test.Server) {
 		want := strings.Repeat("0123456789", 100_000)
 		o := server.Options
-		put(t, open(t, o), "x", want)
+		put(t, s3test.Open(t, o), "x", want)
 		var gets atomic.Int64
 		o.Transport = through(func(r *http.Request) (*http.Response, error) {
 			res, err := http.DefaultTransport.RoundTrip(r)
@@ -160,7 +160,7 @@ func TestABrokenConnectionIsReplaced(t *testing.T) {
 			return res, err
 		})
 		o.Retries = 1
-		s := open(t, o)
+		s := s3test.Open(t, o)
 		if got := read(t, s, "x"); got != want {
 			t.Errorf("read %d bytes", len(got))
 		}
@@ -173,7 +173,7 @@ func TestABrokenConnectionIsReplaced(t *testing.T) {
 func TestAFileThatWasReplacedIsNotMixed(t *testing.T) {
 	t.Parallel()
 	s3test.Each(t, func(t *testing.T, server s3test.Server) {
-		s := open(t, server.Options)
+		s := s3test.Open(t, server.Options)
 		put(t, s, "x", strings.Repeat("old", 1_000_000))
 		f, err := s.Open(t.Context(), "x")
 		if err != nil {
@@ -208,7 +208,7 @@ func TestASilentServer(t *testing.T) {
 	}))
 	t.Cleanup(server.Close)
 	t.Cleanup(func() { close(stop) })
-	s := open(t, s3.Options{Endpoint: server.URL, Bucket: "files", AccessKey: "KEY", SecretKey: "secret", PathStyle: true, ReadTimeout: 50 * time.Millisecond, Transport: server.Client().Transport})
+	s := s3test.Open(t, s3.Options{Endpoint: server.URL, Bucket: "files", AccessKey: "KEY", SecretKey: "secret", PathStyle: true, ReadTimeout: 50 * time.Millisecond, Transport: server.Client().Transport})
 	f, err := s.Open(t.Context(), "x")
 	if err != nil {
 		t.Fatal(err)
@@ -222,7 +222,7 @@ func TestASilentServer(t *testing.T) {
 func TestAnInterruptedPutLeavesTheOldFile(t *testing.T) {
 	t.Parallel()
 	s3test.Each(t, func(t *testing.T, server s3test.Server) {
-		whole := open(t, server.Options)
+		whole := s3test.Open(t, server.Options)
 		put(t, whole, "a/x", "old")
 		body := bytes.Repeat([]byte("new."), 5<<20)
 		for name, fail := range map[string]func(r *http.Request, cancel func()) bool{
@@ -246,7 +246,7 @@ func TestAnInterruptedPutLeavesTheOldFile(t *testing.T) {
 				}
 				return http.DefaultTransport.RoundTrip(r)
 			})
-			if err := open(t, o).Put(ctx, "a/x", bytes.NewReader(body), int64(len(body))); err == nil {
+			if err := s3test.Open(t, o).Put(ctx, "a/x", bytes.NewReader(body), int64(len(body))); err == nil {
 				t.Errorf("%s: the file was stored", name)
 			}
 			cancel()
@@ -270,7 +270,7 @@ func TestWalkLeavesOutWhatIsNotOurs(t *testing.T) {
 			}
 		}
 		var got []string
-		if err := open(t, server.Options).Walk(t.Context(), "", "", func(i blob.Info) error { got = append(got, i.Name); return nil }); err != nil || len(got) != 1 || got[0] != "a/b.png" {
+		if err := s3test.Open(t, server.Options).Walk(t.Context(), "", "", func(i blob.Info) error { got = append(got, i.Name); return nil }); err != nil || len(got) != 1 || got[0] != "a/b.png" {
 			t.Errorf("%q, %v", got, err)
 		}
 	})
@@ -284,7 +284,7 @@ func TestWalkRefusesAnotherOrder(t *testing.T) {
 			`<Contents><Key>a</Key><Size>1</Size><LastModified>2026-01-01T00:00:00Z</LastModified></Contents></ListBucketResult>`)
 	}))
 	t.Cleanup(server.Close)
-	s := open(t, s3.Options{Endpoint: server.URL, Bucket: "files", AccessKey: "KEY", SecretKey: "secret", PathStyle: true})
+	s := s3test.Open(t, s3.Options{Endpoint: server.URL, Bucket: "files", AccessKey: "KEY", SecretKey: "secret", PathStyle: true})
 	if err := s.Walk(t.Context(), "", "", func(blob.Info) error { return nil }); err == nil || !strings.Contains(err.Error(), "order") {
 		t.Errorf("b before a: %v", err)
 	}
@@ -301,7 +301,7 @@ func TestServersThatDeleteOneByOne(t *testing.T) {
 				}
 				return &http.Response{StatusCode: 400, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("<Error><Code>" + code + "</Code></Error>")), Request: r}, nil
 			})
-			s := open(t, o)
+			s := s3test.Open(t, o)
 			put(t, s, "x", "x")
 			put(t, s, "y", "y")
 			if err := s.Delete(t.Context(), "x", "never", "y"); err != nil {
@@ -327,7 +327,7 @@ func TestCountsAddUp(t *testing.T) {
 			told.In += in
 			told.Out += out
 		}
-		s := open(t, o)
+		s := s3test.Open(t, o)
 		put(t, s, "x", "0123456789")
 		if c := s.Counts(); c != (s3.Counts{Write: 1, In: c.In, Out: 10}) {
 			t.Errorf("a file took %+v", c)
@@ -375,7 +375,7 @@ func TestOptionsThatCannotWork(t *testing.T) {
 		"https://s3.example.com/files/pre/x?": {Endpoint: "s3.example.com", PathStyle: true, Prefix: "pre/"},
 	} {
 		o.Bucket, o.AccessKey, o.SecretKey = "files", "KEY", "secret"
-		if got, err := open(t, o).Presign(t.Context(), "x", time.Minute); err != nil || !strings.HasPrefix(got, want) {
+		if got, err := s3test.Open(t, o).Presign(t.Context(), "x", time.Minute); err != nil || !strings.HasPrefix(got, want) {
 			t.Errorf("%s, not %s: %v", got, want, err)
 		}
 	}
