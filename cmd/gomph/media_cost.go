@@ -27,10 +27,11 @@ func (c *mediaCostCmd) Run(e *env) error {
 	return e.command(func(a *app.App) error {
 		stored := int64(c.StoredGB * 1e9)
 		if c.StoredGB < 0 {
-			var err error
-			if stored, err = a.StoredBytes(e.ctx); err != nil {
+			_, sum, err := addUp(e, a)
+			if err != nil {
 				return err
 			}
+			stored = sum.Bytes
 		}
 		cost, err := a.Cost(e.ctx, prices, stored)
 		if err != nil {

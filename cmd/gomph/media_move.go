@@ -100,13 +100,18 @@ func (c *mediaVerifyCmd) Run(e *env) error {
 	})
 }
 
+// addUp adds up what is stored, and tells how far it is.
+func addUp(e *env, a *app.App) ([]media.Use, media.Use, error) {
+	tell := teller{out: e.err, now: a.Clock.Now}
+	return media.Stored(e.ctx, a.Files(), func(files int) { tell.count("adding up files", files) })
+}
+
 type mediaUsageCmd struct{}
 
 // Run tells how much is stored, by what it is.
 func (*mediaUsageCmd) Run(e *env) error {
 	return e.command(func(a *app.App) error {
-		tell := teller{out: e.err, now: a.Clock.Now}
-		all, err := media.Stored(e.ctx, a.Files(), func(u media.Use) { tell.count("adding up files", int(u.Files)) })
+		all, _, err := addUp(e, a)
 		if err != nil {
 			return err
 		}
@@ -130,7 +135,7 @@ func (*mediaUsageCmd) Run(e *env) error {
 
 type mediaPruneCmd struct {
 	Days    int      `help:"Forget files of other servers that nobody looked at for so many days."`
-	Room    string   `placeholder:"SIZE" help:"Forget what was looked at least lately until the rest takes no more than this, like 50GB."`
+	Room    string   `placeholder:"SIZE" help:"Forget what was looked at least lately until all that is kept of other servers takes no more than this, like 50GB."`
 	Kinds   []string `placeholder:"KIND" help:"Only of these kinds: attachments, avatars, headers, emojis, cards (the pictures of previews)."`
 	Orphans bool     `help:"Delete files that nothing speaks of, older than a day."`
 	DryRun  bool     `help:"Only count."`

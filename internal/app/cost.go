@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/gomph/gomph/internal/kit/blob"
 	"github.com/gomph/gomph/internal/kit/blob/s3"
 )
 
@@ -73,13 +72,3 @@ func (a *App) Cost(ctx context.Context, p Prices, stored int64) (Cost, error) {
 }
 
 func gigabytes(n int64) string { return fmt.Sprintf("%.3f GB", float64(n)/1e9) }
-
-// StoredBytes lists all files and adds up their sizes.
-func (a *App) StoredBytes(ctx context.Context) (int64, error) {
-	var sum int64
-	err := a.files.Walk(ctx, "", "", func(i blob.Info) error {
-		sum += i.Size
-		return nil
-	})
-	return sum, err
-}

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/gomph/gomph/internal/domain/media"
 	"github.com/gomph/gomph/internal/kit/blob"
 	"github.com/gomph/gomph/internal/kit/config"
 	"github.com/gomph/gomph/internal/testkit/s3test"
@@ -110,7 +111,8 @@ func TestTheCostIsWhatWasAsked(t *testing.T) {
 	a.Close() // what was counted is kept
 	a = start()
 	t.Cleanup(a.Close)
-	stored, err := a.StoredBytes(ctx)
+	_, sum, err := media.Stored(ctx, a.files, nil)
+	stored := sum.Bytes
 	if err != nil || stored < 12<<20 {
 		t.Fatalf("%d bytes are stored, %v", stored, err)
 	}

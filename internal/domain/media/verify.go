@@ -219,11 +219,9 @@ type Use struct {
 	Remote bool
 }
 
-// Stored adds up what is stored by what it is, our own and others'.
-func Stored(ctx context.Context, files blob.Store, progress func(Use)) ([]Use, error) {
-	var all []Use
-	var sum Use
-	err := files.Walk(ctx, "", "", func(i blob.Info) error {
+// Stored adds up what is stored by what it is, our own and others', and together. It lists all files; progress is told how many so far.
+func Stored(ctx context.Context, files blob.Store, progress func(files int)) (all []Use, sum Use, err error) {
+	err = files.Walk(ctx, "", "", func(i blob.Info) error {
 		own, remote := strings.CutPrefix(i.Name, CacheFolder)
 		what, _, _ := strings.Cut(own, "/")
 		if what == "accounts" { // avatars and headers
@@ -237,13 +235,13 @@ func Stored(ctx context.Context, files blob.Store, progress func(Use)) ([]Use, e
 		all[at].Files, all[at].Bytes = all[at].Files+1, all[at].Bytes+i.Size
 		sum.Files, sum.Bytes = sum.Files+1, sum.Bytes+i.Size
 		if progress != nil && sum.Files%namedPage == 0 {
-			progress(sum)
+			progress(int(sum.Files))
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("adding up files: %w", err)
+		return nil, sum, fmt.Errorf("adding up files: %w", err)
 	}
 	slices.SortFunc(all, func(a, b Use) int { return strings.Compare(a.What, b.What) })
-	return all, nil
+	return all, sum, nil
 }

@@ -84,7 +84,7 @@ func TestVerifyAndUsage(t *testing.T) {
 		if v, found := verify(); !slices.Equal(found, append(want, "orphaned media_attachments/files/nobody.png")) || v.Missing != 1 || v.Changed != 1 || v.Orphaned != 1 {
 			t.Errorf("a day later %+v: %q", v, found)
 		}
-		use, err := media.Stored(w.Ctx(), w.Files, nil)
+		use, sum, err := media.Stored(w.Ctx(), w.Files, nil)
 		must(err)
 		got := ""
 		for _, u := range use {
@@ -92,6 +92,10 @@ func TestVerifyAndUsage(t *testing.T) {
 			if u.Files == 0 || u.Bytes == 0 || u.Remote {
 				t.Errorf("%+v", u)
 			}
+			sum.Files, sum.Bytes = sum.Files-u.Files, sum.Bytes-u.Bytes
+		}
+		if sum != (media.Use{}) {
+			t.Errorf("together it is off by %+v", sum)
 		}
 		if got != "accounts/avatars custom_emojis media_attachments site_uploads " {
 			t.Errorf("it is %s", got)
