@@ -106,8 +106,10 @@ func TestLimits(t *testing.T) {
 	if err := sandbox.Do(ctx, sandbox.Limits{CPU: time.Second, Folder: dir}, "spin", nil, nil, io.Discard); !errors.Is(err, sandbox.ErrLimit) {
 		t.Errorf("a part that never ends: %v", err)
 	}
-	if err := sandbox.Do(ctx, sandbox.Limits{CPU: time.Minute, Memory: 64 << 20, Folder: dir}, "grow", nil, nil, io.Discard); !sandbox.RaceEnabled && !errors.Is(err, sandbox.ErrLimit) {
-		t.Errorf("a part that takes all memory: %v", err)
+	if !sandbox.RaceEnabled { // which wants more addresses than any limit leaves
+		if err := sandbox.Do(ctx, sandbox.Limits{CPU: time.Minute, Memory: 64 << 20, Folder: dir}, "grow", nil, nil, io.Discard); !errors.Is(err, sandbox.ErrLimit) {
+			t.Errorf("a part that takes all memory: %v", err)
+		}
 	}
 	if err := sandbox.Do(ctx, sandbox.Limits{FileSize: 1 << 20, Folder: dir}, "try", []string{"big", filepath.Join(dir, "big")}, nil, io.Discard); err == nil {
 		t.Error("a file grew beyond its limit")

@@ -128,6 +128,9 @@ func hostname(host string, bracketed bool) (string, error) {
 		}
 		return ip.String(), nil
 	}
+	if !utf8.ValidString(host) { // it may be once %80 is decoded
+		return "", fmt.Errorf("%w: forbidden character", ErrInvalid)
+	}
 	host = strings.TrimSuffix(host, ".")
 	if !ascii(host) || strings.Contains(strings.ToLower(host), "xn--") {
 		puny, err := idna.Lookup.ToASCII(host)

@@ -43,7 +43,7 @@ func TestParseRefuses(t *testing.T) {
 		"https://example.com/\r\nX: y", "https://example.com/\ta", "https://example.com/%0d%0aX:%20y", "https://example.com%0d%0a/", "https://example.com/\x7f",
 		"https://[fe80::1%25eth0]/", "https://[bad", "https://example.com/k#a#b", "https://[127.0.0.1]/", "https://2130706433/", "https://0177.0.0.1/", "https://0x7f.1/", "https://127.1/", "https://1.2.3.256/",
 		"https://example.com:0/", "https://example.com:65536/", "https://example.com:x/", "https://exa..mple.com/", "https://-a.example/", "https://xn--0.example/", "https://xn--\u0080/",
-		"https://" + strings.Repeat("a", 64) + ".example/", "https://example.com/" + strings.Repeat("a", MaxLen), "https://example.com/\xff", "https://ex%41mple.com/",
+		"https://" + strings.Repeat("a", 64) + ".example/", "https://example.com/" + strings.Repeat("a", MaxLen), "https://example.com/\xff", "https://ex%41mple.com/", "http://%80",
 	} {
 		if u, err := Parse(in); !errors.Is(err, ErrInvalid) {
 			t.Errorf("Parse(%q) = %v, %v; want a refusal", in, u, err)
