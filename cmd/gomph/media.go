@@ -9,6 +9,7 @@ type mediaCmd struct {
 	Probe   mediaProbeCmd   `cmd:"" help:"Find out who may do what with the files: it asks as a stranger, and as the application."`
 	Prune   mediaPruneCmd   `cmd:"" help:"Forget files of other servers, and delete what nothing speaks of."`
 	Refresh mediaRefreshCmd `cmd:"" help:"Fetch files of other servers before anybody looks at them."`
+	Switch  mediaSwitchCmd  `cmd:"" help:"Give files another host: announce it, and change to it a week later."`
 	Usage   mediaUsageCmd   `cmd:"" help:"Tell how much is stored, of what, our own and others'."`
 	Verify  mediaVerifyCmd  `cmd:"" help:"Compare what is stored with what is spoken of: what is missing, orphaned or changed."`
 }

@@ -26,8 +26,8 @@ func (d *doctor) fileChecks() []checkup.Check {
 		{ID: "F4", Name: "strangers and files", Why: "Strangers read public files whose names they know, and nothing else: no archives, no writing, no deleting, no access lists.", Look: d.probes("F4")},
 		{ID: "F5", Name: "lists of files", Why: "Nobody lists files: not the bucket by either version of the protocol, not its versions, not the server's buckets, and no folder has an index. Names are all that keeps private files private.", Look: d.probes("F5")},
 		{ID: "F7", Name: "the application's key", Why: "The key does everything with its own bucket and nothing with others.", Look: d.probes("F7")},
-		{ID: "F12", Name: "addresses of files", Why: "Addresses that were federated must stay when the provider changes, so that a provider's host must not be in them.", Look: func(context.Context) checkup.Outcome { return providerInAddresses(d.Config) }},
-		{ID: "F13", Name: "a host for files", Why: "Files are best on a host of their own: nothing there can be a page of yours, and they can move.", Look: func(context.Context) checkup.Outcome { return ownHost(d.Config) }},
+		{ID: "F12", Name: "addresses of files", Why: "Addresses that were federated must stay when the provider changes, so that a provider's host must not be in them.", Look: func(ctx context.Context) checkup.Outcome { return providerInAddresses(d.Config, d.root(ctx)) }},
+		{ID: "F13", Name: "a host for files", Why: "Files are best on a host of their own: nothing there can be a page of yours, and they can move.", Look: func(ctx context.Context) checkup.Outcome { return ownHost(d.Config, d.root(ctx)) }},
 		{ID: "F16", Name: "change of the files' host", Why: "Pages that people opened before show files only from hosts that were allowed then: for a week before and after a change both must be.", Look: d.originsKnown},
 	}
 }
@@ -86,25 +86,25 @@ func (d *doctor) probe(ctx context.Context, other string) ([]probe.Result, error
 	if err != nil {
 		return nil, err
 	}
-	return d.base.probe(ctx, store, other)
+	return d.base.probe(ctx, store, d.root(ctx), other)
 }
 
-// probe asks who may do what with the files of a store.
-func (b *base) probe(ctx context.Context, files blob.Store, other string) ([]probe.Result, error) {
+// probe asks who may do what with the files of a store, which people get below root.
+func (b *base) probe(ctx context.Context, files blob.Store, root, other string) ([]probe.Result, error) {
 	roots, err := authorities(b.Config.CAFile)
 	if err != nil {
 		return nil, err
 	}
-	t := probe.Target{Files: files, Bucket: b.bucket, Public: filesRoot(b.Config), Other: other, Roots: roots}
-	if servesFiles(b.Config) {
+	t := probe.Target{Files: files, Bucket: b.bucket, Public: root, Other: other, Roots: roots}
+	if servesFiles(b.Config, root) {
 		t.Unreachable = checkup.Warning
 	}
 	return probe.Run(ctx, t)
 }
 
 // servesFiles reports whether people get files from this server itself, which need not be running.
-func servesFiles(c *config.Config) bool {
-	return c.MediaHost != "" || strings.HasPrefix(filesRoot(c)+"/", siteOf(c).Base()+"/")
+func servesFiles(c *config.Config, root string) bool {
+	return c.MediaHost != "" || strings.HasPrefix(root+"/", siteOf(c).Base()+"/")
 }
 
 // probes gives the worst of what the probe found for a requirement.
@@ -147,15 +147,14 @@ var providers = []string{
 }
 
 // providerInAddresses looks whether addresses of files change with the provider (requirement F12).
-func providerInAddresses(c *config.Config) checkup.Outcome {
-	root := filesRoot(c)
+func providerInAddresses(c *config.Config, root string) checkup.Outcome {
 	u, err := url.Parse(root)
 	if err != nil {
 		return checkup.Fail("%s is no address: %v", root, err)
 	}
 	host := u.Hostname()
 	theirs := slices.ContainsFunc(providers, func(end string) bool { return host == end || strings.HasSuffix(host, "."+end) })
-	if c.S3() && !servesFiles(c) {
+	if c.S3() && !servesFiles(c, root) {
 		endpoint := c.S3Endpoint
 		if !strings.Contains(endpoint, "://") {
 			endpoint = "https://" + endpoint
@@ -171,11 +170,24 @@ func providerInAddresses(c *config.Config) checkup.Outcome {
 }
 
 // ownHost looks whether files have a host of their own (requirement F13).
-func ownHost(c *config.Config) checkup.Outcome {
-	if origin, own := originOf(filesRoot(c)), siteOf(c).Base(); origin == own {
-		return checkup.Warn("files are on the host of the pages (%s): give them one of their own in GOMPH_MEDIA_HOST, best from the beginning", own)
+func ownHost(c *config.Config, root string) checkup.Outcome {
+	if origin, own := media.OriginOf(root), siteOf(c).Base(); origin == own {
+		return checkup.Warn("files are on the host of the pages (%s): give them one of their own in GOMPH_MEDIA_HOST, best from the beginning; later by gomph media switch", own)
 	}
-	return checkup.Well("files have the host %s", originOf(filesRoot(c)))
+	return checkup.Well("files have the host %s", media.OriginOf(root))
+}
+
+// root is how addresses of files begin: what the settings say, where the database cannot tell.
+func (d *doctor) root(ctx context.Context) string {
+	configured := filesRoot(d.Config)
+	if _, err := d.openDB(); err != nil {
+		return configured
+	}
+	known, err := media.ReadHosts(ctx, d.DB, siteOf(d.Config))
+	if err != nil {
+		return configured
+	}
+	return known.Root(configured)
 }
 
 // originsKnown looks whether a change of the files' host was made in peace (requirement F16).
@@ -184,43 +196,32 @@ func (d *doctor) originsKnown(ctx context.Context) checkup.Outcome {
 		if err := d.schemaReady(ctx); err != nil {
 			return checkup.Warn("%v", err)
 		}
-		known, err := media.Origins(ctx, d.DB)
+		known, err := media.ReadHosts(ctx, d.DB, siteOf(d.Config))
 		if err != nil {
 			return checkup.Fail("%v", err)
 		}
-		return judgeOrigins(originOf(filesRoot(d.Config)), append(mediaHosts(d.Config), siteOf(d.Config).Base()), known, d.Clock.Now())
+		return judgeHosts(filesRoot(d.Config), known, d.Clock.Now())
 	})
 }
 
-// judgeOrigins says what the history of origins means for those that are allowed now.
-func judgeOrigins(used string, allowed []string, known []media.Origin, now time.Time) checkup.Outcome {
-	changed := false
-	for _, o := range known {
-		if o.Origin == used || o.UsedAt.IsZero() {
-			continue
-		}
-		changed = true
-		if until := o.UsedAt.Add(media.Announce); now.Before(until) && !slices.Contains(allowed, o.Origin) {
-			return checkup.Fail("files were at %s until %s, and pages may not show them from there any more: put it into EXTRA_MEDIA_HOSTS until %s", o.Origin, day(o.UsedAt), day(until))
-		}
-	}
-	at := slices.IndexFunc(known, func(o media.Origin) bool { return o.Origin == used })
-	switch {
-	case !changed:
+// judgeHosts says what the history of hosts means for the one that is used now.
+func judgeHosts(configured string, known media.Hosts, now time.Time) checkup.Outcome {
+	root := known.Root(configured)
+	used := media.OriginOf(root)
+	if !slices.ContainsFunc(known.Origins, func(o media.Origin) bool { return o.Origin != used && !o.UsedAt.IsZero() }) {
 		return checkup.Well("the host has not changed")
-	case at < 0 || known[at].UsedFrom.IsZero():
-		from := now
-		if at >= 0 {
-			from = known[at].AllowedFrom
-		}
-		if ready := from.Add(media.Announce); now.Before(ready) {
-			return checkup.Fail("%s has not been announced for a week: keep the old host, put the new one into EXTRA_MEDIA_HOSTS, and change on %s", used, day(ready))
-		}
-		return checkup.Well("%s was announced for a week", used)
 	}
-	o := known[at]
-	if ready := o.AllowedFrom.Add(media.Announce); o.UsedFrom.Before(ready) && now.Before(ready) {
+	ready, allowed := known.Ready(used, now)
+	at := slices.IndexFunc(known.Origins, func(o media.Origin) bool { return o.Origin == used && !o.UsedFrom.IsZero() })
+	switch {
+	case at < 0 && (!allowed || now.Before(ready)):
+		return checkup.Fail("%s has not been announced for a week: leave the old host in the settings and run: gomph media switch %s", used, root)
+	case at < 0:
+		return checkup.Well("%s was announced for a week", used)
+	case known.Origins[at].UsedFrom.Before(ready) && now.Before(ready):
 		return checkup.Warn("%s was not announced a week before it was used: until %s some browsers do not show files; nothing but waiting helps", used, day(ready))
+	case root != configured:
+		return checkup.Well("addresses begin with %s since gomph media switch; the settings say %s, and may be changed now", root, configured)
 	}
 	return checkup.Well("the change of the host was announced, or is long past")
 }

@@ -200,9 +200,9 @@ func TestTheDailyProbeCriesOut(t *testing.T) {
 			t.Errorf("%s: the gauge is %s, said: %s", action, gauge(), said.String())
 		}
 	}
-	origins, err := media.Origins(t.Context(), a.DB)
-	if err != nil || len(origins) != 2 || origins[0].Origin != server.Endpoint || origins[0].UsedAt.IsZero() {
-		t.Errorf("%+v, %v", origins, err)
+	known, err := media.ReadHosts(t.Context(), a.DB, a.Site)
+	if err != nil || len(known.Origins) != 2 || known.Origins[0].Origin != server.Endpoint || known.Origins[0].UsedAt.IsZero() {
+		t.Errorf("%+v, %v", known, err)
 	}
 }
 
@@ -238,7 +238,7 @@ func TestProvidersInAddresses(t *testing.T) {
 		if err := conf.Check(false); err != nil {
 			t.Fatal(err)
 		}
-		if o := providerInAddresses(conf); o.Level != c.want {
+		if o := providerInAddresses(conf, filesRoot(conf)); o.Level != c.want {
 			t.Errorf("%+v: %+v", c.files, o)
 		}
 	}
@@ -255,21 +255,21 @@ func TestChangesOfTheHost(t *testing.T) {
 	long := was
 	long.UsedAt = ago(8)
 	planned := media.Origin{Origin: fresh, AllowedFrom: ago(3), AllowedAt: now}
+	retracted := media.Origin{Origin: fresh, AllowedFrom: ago(30), AllowedAt: ago(8)}
 	for name, c := range map[string]struct {
-		known   []media.Origin
-		allowed []string
-		want    checkup.Level
+		known []media.Origin
+		want  checkup.Level
 	}{
-		"nothing known":            {nil, []string{fresh, own}, checkup.OK},
-		"no change":                {[]media.Origin{sudden, {Origin: own, AllowedFrom: ago(300), AllowedAt: now}}, []string{fresh, own}, checkup.OK},
-		"the old one forgotten":    {[]media.Origin{announced, was}, []string{fresh, own}, checkup.Failure},
-		"announced, both allowed":  {[]media.Origin{announced, was}, []string{fresh, old, own}, checkup.OK},
-		"sudden":                   {[]media.Origin{sudden, was}, []string{fresh, old, own}, checkup.Warning},
-		"long ago":                 {[]media.Origin{announced, long}, []string{fresh, own}, checkup.OK},
-		"too early":                {[]media.Origin{planned, was}, []string{fresh, old, own}, checkup.Failure},
-		"never announced, not run": {[]media.Origin{was}, []string{fresh, old, own}, checkup.Failure},
+		"nothing known":            {nil, checkup.OK},
+		"no change":                {[]media.Origin{sudden, {Origin: own, AllowedFrom: ago(300), AllowedAt: now}}, checkup.OK},
+		"announced":                {[]media.Origin{announced, was}, checkup.OK},
+		"sudden":                   {[]media.Origin{sudden, was}, checkup.Warning},
+		"long ago":                 {[]media.Origin{announced, long}, checkup.OK},
+		"too early":                {[]media.Origin{planned, was}, checkup.Failure},
+		"announced and taken back": {[]media.Origin{retracted, was}, checkup.Failure},
+		"never announced, not run": {[]media.Origin{was}, checkup.Failure},
 	} {
-		if o := judgeOrigins(fresh, c.allowed, c.known, now); o.Level != c.want {
+		if o := judgeHosts(fresh+"/files", media.Hosts{Origins: c.known}, now); o.Level != c.want {
 			t.Errorf("%s: %+v", name, o)
 		}
 	}

@@ -72,7 +72,7 @@ func (a *App) buildDoors() error {
 		Finder: finder{a}, VAPIDKey: key.Public, Translator: a.translator(), Cache: a.Cache, Version: config.Version,
 		Search: a.Search, Announcements: a.Announcements, Annual: a.Annual, Subscriptions: a.Subscriptions,
 	})
-	d.files = files.New(files.Deps{DB: a.DB, Settings: a.Settings, Media: a.Media, Files: a.files, Log: a.Log, Host: fileHost(a.Config), Folder: fileFolder(a.Config)})
+	d.files = files.New(files.Deps{DB: a.DB, Settings: a.Settings, Media: a.Media, Files: a.files, Log: a.Log, Folder: fileFolder(a.Config)})
 	d.push = push.New(push.Deps{DB: a.DB, Clock: a.Clock, Site: a.Site, Accounts: a.Accounts, Access: a.Access, Statuses: a.Statuses, Notifications: a.Notifications,
 		Fetch: a.fetch, Key: key, Addresses: a.Media.Addresses})
 	d.api = api.Deps{Auth: a.Access, Log: a.Log, ClientAddr: addr, Metrics: a.Metrics, Closed: a.Config.ClosedAPI == "true", Limited: a.Config.Limited()}
@@ -82,7 +82,7 @@ func (a *App) buildDoors() error {
 	}
 	d.site, err = site.New(site.Deps{
 		DB: a.DB, Clock: a.Clock, Site: a.Site, Settings: a.Settings, Instances: a.Instances, Accounts: a.Accounts, Access: a.Access, Relations: a.Relations,
-		Statuses: a.Statuses, Collections: a.Collections, Archive: a.Archive, Files: a.files, Links: a.Links, Resolver: a.Federation, Finder: a.Federation, Log: a.Log, Limiter: d.api.Limiter, ClientAddr: addr, Addresses: a.Media.Addresses, MediaHosts: mediaHosts(a.Config),
+		Statuses: a.Statuses, Collections: a.Collections, Archive: a.Archive, Files: a.files, Links: a.Links, Resolver: a.Federation, Finder: a.Federation, Log: a.Log, Limiter: d.api.Limiter, ClientAddr: addr, Addresses: a.Media.Addresses,
 		Subscriptions: a.Subscriptions, Annual: a.Annual, Dist: web.Dist(), Version: config.Version,
 	})
 	if err != nil {

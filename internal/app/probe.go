@@ -15,12 +15,7 @@ import (
 
 // ProbeFiles asks who may do what with the files. Other is a bucket that the application must not read; "" for only those that it is shown.
 func (a *App) ProbeFiles(ctx context.Context, other string) ([]probe.Result, error) {
-	return a.probe(ctx, a.files, other)
-}
-
-// seeOrigins keeps from which hosts files are shown now, so that a change of them is known (requirement F16).
-func (a *App) seeOrigins(ctx context.Context) error {
-	return a.Media.SeeOrigins(ctx, originOf(filesRoot(a.Config)), append(mediaHosts(a.Config), a.Site.Base()))
+	return a.probe(ctx, a.files, a.Media.Addresses.Root(), other)
 }
 
 // probeFiles looks once a day whether strangers can do with the files what they must not, and cries out when they can (requirement F5).

@@ -83,6 +83,7 @@ func (a *App) Run(ctx context.Context, p Plan) error {
 	parts := map[string]func(context.Context) error{
 		"heartbeat": a.Process.Heartbeat,
 		"metrics":   a.serveMetrics,
+		"hosts":     a.followHosts,
 		"wake-ups":  func(ctx context.Context) error { a.listen(ctx); return nil },
 	}
 	if p.has("web") || p.has("streaming") {

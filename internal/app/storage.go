@@ -150,10 +150,17 @@ func scheme(c *config.Config) string {
 
 // addresses are those under which people see files.
 func (a *App) addresses() *media.Addresses {
-	return media.NewAddresses(a.Site, a.Secret, filesRoot(a.Config), a.Config.MediaHost != "")
+	o := media.AddressOptions{Root: filesRoot(a.Config), Alone: fileHost(a.Config)}
+	if a.Config.MediaHost != "" {
+		o.Proxy = media.OriginOf(o.Root)
+	}
+	for _, at := range a.Config.MediaHosts {
+		o.Shown = append(o.Shown, media.OriginOf(at))
+	}
+	return media.NewAddresses(a.Site, a.Secret, o)
 }
 
-// filesRoot is the beginning of the addresses of files, without a slash at its end.
+// filesRoot is how addresses of files begin by the settings, without a slash at the end. A switch may have made it another: see media.Hosts.
 func filesRoot(c *config.Config) string {
 	root := c.FilesURL(scheme(c))
 	if strings.HasPrefix(root, "/") {
@@ -186,24 +193,6 @@ func fileFolder(c *config.Config) string {
 		return c.RootURL
 	}
 	return "/system"
-}
-
-// mediaHosts are the origins beside the web's own from where pages show files.
-func mediaHosts(c *config.Config) []string {
-	var out []string
-	if root := filesRoot(c); !strings.HasPrefix(root+"/", siteOf(c).Base()+"/") {
-		out = append(out, originOf(root))
-	}
-	for _, at := range c.MediaHosts {
-		out = append(out, originOf(at))
-	}
-	return out
-}
-
-func originOf(address string) string {
-	scheme, rest, _ := strings.Cut(address, "://")
-	host, _, _ := strings.Cut(rest, "/")
-	return scheme + "://" + host
 }
 
 // s3Options are what the settings say of an S3 server with files.

@@ -1,14 +1,18 @@
 package media
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"hash"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/gomph/gomph/internal/domain/settings"
 	"github.com/gomph/gomph/internal/kit/errs"
@@ -45,41 +49,83 @@ const keyBytes = 16
 // Addresses makes the addresses under which people see files: stored ones, and those of other servers, which are shown through this one. Both
 // stay what they are wherever files are stored.
 type Addresses struct {
+	said  AddressOptions
 	site  settings.Site
-	root  string // of stored files, with a slash at its end
 	proxy string // of files of other servers
+	now   atomic.Pointer[found]
 	hashs sync.Pool
 }
 
-// NewAddresses makes them. Root is where stored files are found when that is not /system/ on the web's own host: an address that stands in for it.
-// Own says that this server answers there too, so that files of other servers can be shown there. The secret proves which addresses were made here.
-func NewAddresses(site settings.Site, secret []byte, root string, own bool) *Addresses {
-	a := &Addresses{site: site, root: site.Base() + "/system/", proxy: site.Base() + ProxyPath}
-	if root != "" {
-		a.root = strings.TrimSuffix(root, "/") + "/"
-	}
-	if own && root != "" {
-		host := a.root
-		if i := strings.Index(host, "://"); i > 0 {
-			scheme := host[:i+3]
-			name, _, _ := strings.Cut(host[i+3:], "/")
-			a.proxy = scheme + name + ProxyPath
-		}
-	}
+// AddressOptions are what a process's settings say of addresses.
+type AddressOptions struct {
+	// Root is how addresses of stored files begin, when that is not /system on the web's own host.
+	Root string
+	// Proxy is the origin under which files of other servers are shown when that is not the web's own; this server answers there.
+	Proxy string
+	// Shown are further origins from where pages show files.
+	Shown []string
+	// Alone is a host, with its port if it has one, that leads to this server for files and nothing else.
+	Alone string
+}
+
+// found is where files are found at the moment.
+type found struct {
+	root         string // with a slash at its end
+	shown, alone []string
+}
+
+// NewAddresses makes them. The secret proves which addresses were made here.
+func NewAddresses(site settings.Site, secret []byte, o AddressOptions) *Addresses {
+	o.Root = strings.TrimSuffix(cmp.Or(o.Root, site.Base()+"/system"), "/")
+	a := &Addresses{said: o, site: site, proxy: cmp.Or(o.Proxy, site.Base()) + ProxyPath}
 	key := sha256.Sum256(append([]byte("gomph media addresses\x00"), secret...))
 	a.hashs.New = func() any { return hmac.New(sha256.New, key[:]) }
+	a.follow(Hosts{}, time.Time{})
 	return a
 }
 
-// Root is the beginning of the addresses of stored files, with a slash at its end.
-func (a *Addresses) Root() string { return a.root }
+// follow heeds what all processes know of hosts.
+func (a *Addresses) follow(h Hosts, now time.Time) {
+	root := h.Root(a.said.Root)
+	n := &found{root: root + "/"}
+	for _, origin := range slices.Concat([]string{OriginOf(root), OriginOf(a.proxy)}, a.said.Shown, h.Shown(now)) {
+		if origin != a.site.Base() && !slices.Contains(n.shown, origin) {
+			n.shown = append(n.shown, origin)
+		}
+	}
+	hosts := []string{a.said.Alone}
+	for _, o := range h.Origins {
+		if !o.UsedAt.IsZero() || !o.AnnouncedAt.IsZero() {
+			_, host, _ := strings.Cut(o.Origin, "://")
+			hosts = append(hosts, host)
+		}
+	}
+	n.alone = slices.DeleteFunc(hosts, func(host string) bool {
+		return host == "" || strings.EqualFold(host, a.site.WebDomain) || strings.EqualFold(host, a.site.LocalDomain)
+	})
+	a.now.Store(n)
+}
+
+// Configured is the root that the settings name, without a slash at its end.
+func (a *Addresses) Configured() string { return a.said.Root }
+
+// Root is how addresses of stored files begin, with a slash at its end.
+func (a *Addresses) Root() string { return a.now.Load().root }
+
+// Origins are those beside the web's own from where pages show files.
+func (a *Addresses) Origins() []string { return a.now.Load().shown }
+
+// Alone reports whether a host that a request names has files and nothing else. One that ever had files goes on having them.
+func (a *Addresses) Alone(host string) bool {
+	return slices.ContainsFunc(a.now.Load().alone, func(h string) bool { return strings.EqualFold(h, host) })
+}
 
 // File is the address of a stored file.
 func (a *Addresses) File(name string) string {
 	if name == "" {
 		return ""
 	}
-	return a.root + name
+	return a.Root() + name
 }
 
 // isRemote reports whether what is kept of a picture is where another server has it, instead of a stored file's name.

@@ -27,9 +27,8 @@ type Deps struct {
 	Media    *media.Service
 	Files    blob.Store
 	Log      *slog.Logger
-	// Folder is the beginning of the paths of stored files, as /system. Host is one that serves files and nothing else, with its port if it has
-	// one, and without the folder; empty for none.
-	Folder, Host string
+	// Folder is the beginning of the paths of stored files, as /system. Hosts that have files and nothing else do without (see media.Addresses).
+	Folder string
 }
 
 // Server serves files.
@@ -42,9 +41,7 @@ type Server struct {
 // New makes a server of files.
 func New(d Deps) *Server {
 	s := &Server{Deps: d, alone: chi.NewRouter(), places: make(chan struct{}, mostAtOnce)}
-	if d.Host != "" {
-		s.mount(s.alone, "")
-	}
+	s.mount(s.alone, "")
 	return s
 }
 
@@ -61,14 +58,11 @@ func (s *Server) mount(mux chi.Router, folder string) {
 	}
 }
 
-// Apart answers requests for the host that serves files alone, and passes on all others. There it knows neither pages nor documents, whatever
+// Apart answers requests for hosts that serve files alone, and passes on all others. There it knows neither pages nor documents, whatever
 // is asked for, and no cookie.
 func (s *Server) Apart(next http.Handler) http.Handler {
-	if s.Host == "" {
-		return next
-	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !strings.EqualFold(r.Host, s.Host) {
+		if !s.Media.Addresses.Alone(r.Host) {
 			next.ServeHTTP(w, r)
 			return
 		}

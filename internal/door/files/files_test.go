@@ -92,7 +92,7 @@ type scene struct {
 func newScene(t *testing.T, d *db.DB) *scene {
 	w := world.New(t, d)
 	s := &scene{World: w, origin: newOrigin(t), t: t}
-	server := files.New(files.Deps{DB: d, Settings: w.Settings, Media: w.Media, Files: w.Files, Log: slog.New(slog.DiscardHandler), Folder: "/system", Host: "media.example"})
+	server := files.New(files.Deps{DB: d, Settings: w.Settings, Media: w.Media, Files: w.Files, Log: slog.New(slog.DiscardHandler), Folder: "/system"})
 	mux := chi.NewRouter()
 	mux.Use(server.Apart)
 	server.Mount(mux)
@@ -211,7 +211,7 @@ func TestAHostOfItsOwn(t *testing.T) {
 	s.want("/@ann", 200)
 	s.want("/system/"+name, 200)
 	s.want("/"+name, 404)
-	a := media.NewAddresses(s.Site, []byte("x"), "https://media.example", true)
+	a := media.NewAddresses(s.Site, []byte("x"), media.AddressOptions{Root: "https://media.example", Proxy: "https://media.example"})
 	for got, want := range map[string]string{a.File("a/b.png"): "https://media.example/a/b.png", a.Attachment(7, "https://x.example/y", media.Small)[:39]: "https://media.example/media_proxy/7/sma"} {
 		if got != want {
 			t.Errorf("%s, not %s", got, want)
@@ -302,7 +302,7 @@ func TestAddressesMadeElsewhere(t *testing.T) {
 	s := newScene(t, dbtest.SQLite(t))
 	at := s.put("/p.png", drawing(10, 10))
 	good := s.Media.Addresses.Of(media.Avatars, at, false)
-	foreign := media.NewAddresses(s.Site, []byte("another secret"), "", false)
+	foreign := media.NewAddresses(s.Site, []byte("another secret"), media.AddressOptions{})
 	a := s.attach(media.Image, at, "")
 	whole, _ := s.Media.Addresses.Shown(a)
 	other := s.attach(media.Image, s.put("/q.png", drawing(10, 10)), "")

@@ -139,7 +139,7 @@ func (s *Server) headers(h http.Header, formTarget string) {
 
 // mediaSources are from where pages show pictures.
 func (s *Server) mediaSources(own string) string {
-	return strings.Join(append([]string{own, "data:", "blob:"}, s.MediaHosts...), " ")
+	return strings.Join(append([]string{own, "data:", "blob:"}, s.Addresses.Origins()...), " ")
 }
 
 // framed lets a page be shown within those of others. There it is nobody's: it has no cookies, no scripts and no forms, and its links open

@@ -68,8 +68,6 @@ type Deps struct {
 	ClientAddr func(*http.Request) netip.Addr
 	// Addresses are those of pictures, films and sounds.
 	Addresses *media.Addresses
-	// MediaHosts are further origins from where pages may show these, as https://media.example.
-	MediaHosts []string
 	// Dist is the built client, the content of web/dist. DevURL is Vite's development server instead.
 	Dist   fs.FS
 	DevURL string

@@ -38,7 +38,7 @@ type Files struct {
 	CacheGB     int      `name:"files-cache" env:"GOMPH_FILES_CACHE" group:"Files" default:"2" placeholder:"GB" help:"How much of an S3 server's files each host keeps in GOMPH_DATA/files-cache, so that what many look at is fetched once; 0 keeps nothing."`
 	MediaHost   string   `name:"media-host" env:"GOMPH_MEDIA_HOST" group:"Files" placeholder:"HOST" help:"A host of its own for files, which leads to this server too: nothing but pictures, video and sound is there, no page and no cookie. Addresses stay what they are wherever files are kept."`
 	RootURL     string   `name:"paperclip-root-url" env:"PAPERCLIP_ROOT_URL" group:"Files" placeholder:"URL" help:"Where people get files that are in GOMPH_DATA: a path of this server, or an address elsewhere that serves GOMPH_DATA/system. Default: /system."`
-	MediaHosts  []string `name:"extra-media-hosts" env:"EXTRA_MEDIA_HOSTS" group:"Files" sep:"," placeholder:"URLS" help:"Further addresses that pages may show pictures, video and sound from, like https://data.example.com."`
+	MediaHosts  []string `name:"extra-media-hosts" env:"EXTRA_MEDIA_HOSTS" group:"Files" sep:"," placeholder:"URLS" help:"Further addresses that pages may show pictures, video and sound from, like https://data.example.com. Those that gomph media switch announced are among them by themselves."`
 }
 
 const (

@@ -71,7 +71,7 @@ func New(t testing.TB, d *db.DB) *World {
 	t.Cleanup(client.Close)
 	w.Settings = settings.New(settings.Deps{DB: d, IDs: w.IDs, Clock: w.Clock, Site: w.Site, Jobs: w.Jobs})
 	w.Files = blob.NewMemory()
-	w.Media = media.New(media.Deps{DB: d, IDs: w.IDs, Clock: w.Clock, Jobs: w.Jobs, Files: w.Files, Addresses: media.NewAddresses(w.Site, []byte("secret of tests"), "", false),
+	w.Media = media.New(media.Deps{DB: d, IDs: w.IDs, Clock: w.Clock, Jobs: w.Jobs, Files: w.Files, Addresses: media.NewAddresses(w.Site, []byte("secret of tests"), media.AddressOptions{Alone: "media.example"}),
 		Instances: w.Instances, Settings: w.Settings, Site: w.Site, Fetch: client, Log: slog.New(slog.DiscardHandler)})
 	w.Statuses = statuses.New(statuses.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Site: w.Site, Accounts: w.Accounts, Relations: w.Relations, Media: w.Media})
 	w.Collections = collections.New(collections.Deps{DB: d, Jobs: w.Jobs, IDs: w.IDs, Clock: w.Clock, Site: w.Site, Accounts: w.Accounts, Relations: w.Relations})
