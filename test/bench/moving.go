@@ -25,11 +25,14 @@ const (
 	copyParallel          = 64
 	// movingGoal is how many files a second that should be (the issue that these measurements answer to).
 	movingGoal = 300
+	// listingGoal goes through 2.4 million files in an hour (requirement F9), deletingGoal is requirement N9's; deletedAtOnce is S3's limit.
+	listingGoal, deletingGoal, deletedAtOnce = 667, 500, 1000
 	// cacheReaders read a file at once that the cache does not have.
 	cacheReaders = 1000
 )
 
-// moving measures copying files from a folder to a MinIO on this machine, and what a crowd costs the origin behind a cache.
+// moving measures copying files from a folder to a MinIO on this machine, going through them there and deleting them, and what a crowd costs the
+// origin behind a cache.
 func (b *bench) moving(ctx context.Context) error {
 	if b.engine != "sqlite" { // which has no part in it
 		return nil
@@ -56,7 +59,31 @@ func (b *bench) moving(ctx context.Context) error {
 	if err := b.copying(ctx, old, origin); err != nil {
 		return err
 	}
+	if err := b.clearing(ctx, origin); err != nil {
+		return err
+	}
 	return b.stampede(ctx, origin)
+}
+
+// clearing lists what is in a bucket, as gomph media verify does, and deletes it, as gomph media prune --orphans does.
+func (b *bench) clearing(ctx context.Context, files blob.Store) error {
+	var names []string
+	began := time.Now()
+	if err := files.Walk(ctx, "", "", func(i blob.Info) error { names = append(names, i.Name); return nil }); err != nil {
+		return err
+	}
+	listed := time.Since(began)
+	began = time.Now()
+	for batch := range slices.Chunk(names, deletedAtOnce) {
+		if err := files.Delete(ctx, batch...); err != nil {
+			return err
+		}
+	}
+	deleted := time.Since(began)
+	n := float64(len(names))
+	b.report.atLeast(fmt.Sprintf("listing %d files in a MinIO here", len(names)), n/listed.Seconds(), "files/s", listingGoal, "%s s", figure(listed.Seconds()))
+	b.report.atLeast(fmt.Sprintf("deleting them, %d in a request", deletedAtOnce), n/deleted.Seconds(), "files/s", deletingGoal, "%s s", figure(deleted.Seconds()))
+	return nil
 }
 
 func (b *bench) copying(ctx context.Context, from *blob.Disk, to blob.Store) error {
