@@ -8,14 +8,14 @@ import (
 	"compress/gzip"
 	"fmt"
 	"hash/crc32"
-	"image"
-	"image/png"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/gomph/gomph/internal/testkit/draw"
 )
 
 // importer is an empty server that emojis are imported into. Everything lies in one folder, so that what is written beside the data is seen.
@@ -27,12 +27,8 @@ type importer struct {
 
 func newImporter(t *testing.T) importer {
 	t.Helper()
-	var b bytes.Buffer
-	if err := png.Encode(&b, image.NewNRGBA(image.Rect(0, 0, 32, 32))); err != nil {
-		t.Fatal(err)
-	}
 	folder := t.TempDir()
-	i := importer{t, folder, filepath.Join(folder, "a", "b", "data"), b.Bytes()}
+	i := importer{t, folder, filepath.Join(folder, "a", "b", "data"), draw.PNG(draw.Quarters(32, 32))}
 	if err := os.MkdirAll(filepath.Dir(i.data), 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/gomph/gomph/internal/testkit/draw"
 )
 
 // TestHostileFiles uploads files whose names or contents are attacks.
@@ -33,7 +35,7 @@ func hostileNames(t *testing.T, s *Server, ann Person) {
 				if method == "PATCH" {
 					field = "avatar"
 				}
-				if got := ann.Do(method, path, named(field, name, drawn(3))); got.Status > 499 {
+				if got := ann.Do(method, path, named(field, name, draw.PNG(draw.Quarters(43, 33)))); got.Status > 499 {
 					t.Errorf("%s with a file called %.40q: %d %s", path, name, got.Status, shorten(got.Body))
 				} else if bytes.Contains(got.Body, []byte("evil")) {
 					t.Errorf("%s with a file called %.40q answers with its name: %s", path, name, shorten(got.Body))

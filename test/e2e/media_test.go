@@ -3,9 +3,6 @@ package e2e
 import (
 	"bytes"
 	"fmt"
-	"image"
-	"image/color"
-	"image/gif"
 	"net/http"
 	"net/url"
 	"os"
@@ -13,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/gomph/gomph/internal/testkit/draw"
 )
 
 // uploaded is an attachment as the API shows it.
@@ -277,7 +276,7 @@ func TestPicturesOfTheServer(t *testing.T) {
 			}
 			return at
 		}
-		s.Command("settings", "upload", "thumbnail", save("thumbnail.png", drawn(3)))
+		s.Command("settings", "upload", "thumbnail", save("thumbnail.png", draw.PNG(draw.Quarters(43, 33))))
 		s.Command("settings", "set", "thumbnail_description", "A pattern")
 		var instance struct {
 			Thumbnail struct {
@@ -298,12 +297,7 @@ func TestPicturesOfTheServer(t *testing.T) {
 		for _, address := range append([]string{instance.Thumbnail.URL}, instance.Thumbnail.Versions["@1x"], instance.Thumbnail.Versions["@2x"]) {
 			ann.shown(&address)
 		}
-		var g bytes.Buffer
-		frame := image.NewPaletted(image.Rect(0, 0, 20, 20), color.Palette{color.Black, color.White})
-		if err := gif.EncodeAll(&g, &gif.GIF{Image: []*image.Paletted{frame, frame}, Delay: []int{10, 10}}); err != nil {
-			t.Fatal(err)
-		}
-		s.Command("emojis", "add", "cat", save("cat.gif", g.Bytes()), "--category", "Animals")
+		s.Command("emojis", "add", "cat", save("cat.gif", draw.GIF(20, 20, 2)), "--category", "Animals")
 		if out, said, err := s.Run("emojis", "add", "../cat", filepath.Join(folder, "cat.gif")); err == nil {
 			t.Errorf("a shortcode that is none: %s%s", out, said)
 		}

@@ -4,8 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
-	"image"
-	"image/png"
 	"net/http"
 	"os"
 	"os/exec"
@@ -17,6 +15,7 @@ import (
 	"time"
 
 	"github.com/gomph/gomph/internal/kit/blob/s3"
+	"github.com/gomph/gomph/internal/testkit/draw"
 	"github.com/gomph/gomph/internal/testkit/faultproxy"
 	"github.com/gomph/gomph/internal/testkit/s3test"
 )
@@ -90,17 +89,6 @@ func killOnTheWay(t *testing.T, s *Server, args ...string) {
 	}
 }
 
-// drawn is a picture of its own for each number.
-func drawn(n int) []byte {
-	img := image.NewNRGBA(image.Rect(0, 0, 40+n%40, 30+n%50))
-	for i := range img.Pix {
-		img.Pix[i] = uint8(i*n | 1)
-	}
-	var b bytes.Buffer
-	_ = png.Encode(&b, img)
-	return b.Bytes()
-}
-
 // TestFilesMove moves a server's files from its disk to a bucket and back while people upload and look: nobody sees a broken picture, and no
 // address changes (F10, F12). The command that copies is killed on the way, and the bucket is away for a while.
 func TestFilesMove(t *testing.T) {
@@ -110,7 +98,7 @@ func TestFilesMove(t *testing.T) {
 	shown := &album{files: map[string][]byte{}}
 	picture := func(p Person, n int) error {
 		var u uploaded
-		answer, err := ask(http.MethodPost, s.URL+"/api/v2/media", p.Token, Multipart{Files: map[string][]byte{"file": drawn(n)}})
+		answer, err := ask(http.MethodPost, s.URL+"/api/v2/media", p.Token, Multipart{Files: map[string][]byte{"file": draw.PNG(draw.Noise(40+n%40, 30+n%50, n))}})
 		if err != nil {
 			return err
 		}

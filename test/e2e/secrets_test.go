@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gomph/gomph/internal/testkit/draw"
 )
 
 // TestSecrets lets people, apps and other servers do all that has to do with secrets on a server that logs as much as it can, and then looks for
@@ -145,7 +147,7 @@ func (x *secrets) writing(*testing.T) {
 	ann.Write(x.keep("a text that is refused", "canary-refused-text"+"x"), M{"visibility": "private", "scheduled_at": time.Now().Add(time.Hour).UTC().Format(time.RFC3339)})
 	ann.Do("POST", "/api/v1/statuses", M{"status": x.keep("a text that is too long", "canary-long-text") + strings.Repeat(" long", 2000), "visibility": "private"}).Want(422)
 	ann.Do("POST", "/api/v1/statuses", Text{jsonType, `{"status": "` + x.keep("a text in a body that is none", "canary-broken-text")})
-	ann.upload(drawn(1), url.Values{"description": {x.keep("a description", "canary-description")}})
+	ann.upload(draw.PNG(draw.Quarters(43, 33)), url.Values{"description": {x.keep("a description", "canary-description")}})
 	ann.Do("POST", "/api/v2/media", Multipart{Fields: url.Values{"description": {x.keep("a description of nothing", "canary-nothing-described")}}, Files: map[string][]byte{"file": []byte("canary-upload, no picture")}})
 	x.keep("an upload", "canary-upload")
 	ann.Do("POST", "/api/v2/filters", M{"title": x.keep("a filter", "canary-filter-title"), "context": []string{"home"}, "keywords_attributes": []M{{"keyword": x.keep("a filtered word", "canary-filter-word")}}}).Want(200)

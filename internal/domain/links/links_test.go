@@ -1,10 +1,7 @@
 package links_test
 
 import (
-	"bytes"
 	"fmt"
-	"image"
-	"image/png"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -19,6 +16,7 @@ import (
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/jobs"
 	"github.com/gomph/gomph/internal/testkit/dbtest"
+	"github.com/gomph/gomph/internal/testkit/draw"
 	world "github.com/gomph/gomph/internal/testkit/make"
 )
 
@@ -34,10 +32,6 @@ type web struct {
 
 func newWeb(t *testing.T) *web {
 	t.Helper()
-	var picture bytes.Buffer
-	if err := png.Encode(&picture, image.NewGray(image.Rect(0, 0, 30, 20))); err != nil {
-		t.Fatal(err)
-	}
 	w := &web{asked: map[string]int{}, pages: map[string]string{}}
 	w.Server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		w.mu.Lock()
@@ -51,7 +45,7 @@ func newWeb(t *testing.T) *web {
 		switch {
 		case r.URL.Path == "/picture.png":
 			rw.Header().Set("Content-Type", "image/png")
-			_, _ = rw.Write(picture.Bytes())
+			_, _ = rw.Write(draw.PNG(draw.Quarters(30, 20)))
 		case strings.HasPrefix(page, "to:"):
 			http.Redirect(rw, r, page[3:], http.StatusFound)
 		case found:

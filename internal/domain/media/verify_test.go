@@ -2,9 +2,6 @@ package media_test
 
 import (
 	"bytes"
-	"image"
-	"image/color"
-	"image/gif"
 	"image/png"
 	"slices"
 	"strings"
@@ -17,24 +14,9 @@ import (
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/errs"
 	"github.com/gomph/gomph/internal/testkit/dbtest"
+	"github.com/gomph/gomph/internal/testkit/draw"
 	"github.com/gomph/gomph/internal/testkit/make"
 )
-
-func drawing(w, h int) []byte {
-	var b bytes.Buffer
-	_ = png.Encode(&b, image.NewGray(image.Rect(0, 0, w, h)))
-	return b.Bytes()
-}
-
-func moving(w, h int) []byte {
-	g := gif.GIF{}
-	for range 3 {
-		g.Image, g.Delay = append(g.Image, image.NewPaletted(image.Rect(0, 0, w, h), color.Palette{color.Black, color.White})), append(g.Delay, 10)
-	}
-	var b bytes.Buffer
-	_ = gif.EncodeAll(&b, &g)
-	return b.Bytes()
-}
 
 func TestVerifyAndUsage(t *testing.T) {
 	t.Parallel()
@@ -53,14 +35,14 @@ func TestVerifyAndUsage(t *testing.T) {
 			must(err)
 			return a
 		}
-		lost, changed, kept := up(drawing(30, 20)), up(drawing(40, 20)), up(moving(30, 20))
-		avatar, err := w.Media.PutImage(w.Ctx(), media.Avatars, int64(ann.ID), bytes.NewReader(moving(50, 50)), 1)
+		lost, changed, kept := up(draw.PNG(draw.Quarters(30, 20))), up(draw.PNG(draw.Quarters(40, 20))), up(draw.GIF(30, 20, 3))
+		avatar, err := w.Media.PutImage(w.Ctx(), media.Avatars, int64(ann.ID), bytes.NewReader(draw.GIF(50, 50, 3)), 1)
 		must(err)
 		_, err = w.Accounts.UpdateProfile(w.Ctx(), ann.ID, profile(avatar))
 		must(err)
-		must(w.Media.AddEmoji(w.Ctx(), media.CustomEmoji{Shortcode: "cat"}, bytes.NewReader(moving(20, 20)), 1))
-		must(w.Media.AddEmoji(w.Ctx(), media.CustomEmoji{Shortcode: "cat"}, bytes.NewReader(drawing(20, 20)), 1)) // the picture before is in posts
-		thumbnail := drawing(1200, 630)
+		must(w.Media.AddEmoji(w.Ctx(), media.CustomEmoji{Shortcode: "cat"}, bytes.NewReader(draw.GIF(20, 20, 3)), 1))
+		must(w.Media.AddEmoji(w.Ctx(), media.CustomEmoji{Shortcode: "cat"}, bytes.NewReader(draw.PNG(draw.Quarters(20, 20))), 1)) // the picture before is in posts
+		thumbnail := draw.PNG(draw.Quarters(1200, 630))
 		must(w.Media.PutThumbnail(w.Ctx(), bytes.NewReader(thumbnail), int64(len(thumbnail))))
 		verify := func() (media.Verified, []string) {
 			t.Helper()
@@ -111,7 +93,7 @@ func TestPicturesThatMove(t *testing.T) {
 	t.Parallel()
 	w := make.New(t, dbtest.SQLite(t))
 	for _, kind := range []string{media.Avatars, media.Headers, media.Emojis} {
-		name, err := w.Media.PutImage(w.Ctx(), kind, 7, bytes.NewReader(moving(60, 40)), 1)
+		name, err := w.Media.PutImage(w.Ctx(), kind, 7, bytes.NewReader(draw.GIF(60, 40, 3)), 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -133,12 +115,12 @@ func TestPicturesThatMove(t *testing.T) {
 		}
 	}
 	for kind, size := range map[string]int64{media.Avatars: media.MaxProfileImage + 1, media.Emojis: media.MaxEmoji + 1} {
-		if _, err := w.Media.PutImage(w.Ctx(), kind, 7, bytes.NewReader(drawing(3, 3)), size); errs.KindOf(err) != errs.InvalidKind {
+		if _, err := w.Media.PutImage(w.Ctx(), kind, 7, bytes.NewReader(draw.PNG(draw.Quarters(3, 3))), size); errs.KindOf(err) != errs.InvalidKind {
 			t.Errorf("%s of %d bytes: %v", kind, size, err)
 		}
 	}
 	for _, bad := range []string{"", "a", "a/b", "../x", "a b", "a:b", "<b>", strings.Repeat("a", 129)} { // MED-08
-		if err := w.Media.AddEmoji(w.Ctx(), media.CustomEmoji{Shortcode: bad}, bytes.NewReader(drawing(3, 3)), 1); errs.KindOf(err) != errs.InvalidKind {
+		if err := w.Media.AddEmoji(w.Ctx(), media.CustomEmoji{Shortcode: bad}, bytes.NewReader(draw.PNG(draw.Quarters(3, 3))), 1); errs.KindOf(err) != errs.InvalidKind {
 			t.Errorf("the shortcode %q: %v", bad, err)
 		}
 	}
@@ -163,11 +145,11 @@ func TestAccountRemoved(t *testing.T) {
 		}
 		for _, who := range []*accounts.Account{ann, bob} {
 			for range 3 {
-				body := drawing(30, 20)
+				body := draw.PNG(draw.Quarters(30, 20))
 				_, err := w.Media.Receive(w.Ctx(), media.Upload{Owner: who.ID, File: bytes.NewReader(body), Size: int64(len(body))})
 				must(err)
 			}
-			avatar, err := w.Media.PutImage(w.Ctx(), media.Avatars, int64(who.ID), bytes.NewReader(moving(50, 50)), 1)
+			avatar, err := w.Media.PutImage(w.Ctx(), media.Avatars, int64(who.ID), bytes.NewReader(draw.GIF(50, 50, 3)), 1)
 			must(err)
 			_, err = w.Accounts.UpdateProfile(w.Ctx(), who.ID, profile(avatar))
 			must(err)

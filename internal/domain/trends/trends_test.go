@@ -1,11 +1,8 @@
 package trends_test
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"image"
-	"image/png"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -22,6 +19,7 @@ import (
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/kit/errs"
 	"github.com/gomph/gomph/internal/testkit/dbtest"
+	"github.com/gomph/gomph/internal/testkit/draw"
 	world "github.com/gomph/gomph/internal/testkit/make"
 )
 
@@ -280,11 +278,9 @@ func TestLinks(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		s := newScene(t, d)
-		var picture bytes.Buffer
-		s.must(png.Encode(&picture, image.NewGray(image.Rect(0, 0, 3, 2))))
 		web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/p.png" {
-				_, _ = w.Write(picture.Bytes())
+				_, _ = w.Write(draw.PNG(draw.Quarters(3, 2)))
 				return
 			}
 			kind := "article"

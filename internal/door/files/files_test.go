@@ -3,9 +3,6 @@ package files_test
 import (
 	"bytes"
 	"fmt"
-	"image"
-	"image/color"
-	"image/draw"
 	"image/jpeg"
 	"image/png"
 	"io"
@@ -28,6 +25,7 @@ import (
 	"github.com/gomph/gomph/internal/kit/blob"
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/testkit/dbtest"
+	"github.com/gomph/gomph/internal/testkit/draw"
 	world "github.com/gomph/gomph/internal/testkit/make"
 )
 
@@ -145,33 +143,12 @@ func (s *scene) attach(kind, url, thumbnail string) media.Attachment {
 	return of[int64(st.ID)][0]
 }
 
-func drawing(w, h int) []byte {
-	img := image.NewNRGBA(image.Rect(0, 0, w, h))
-	for i := range img.Pix {
-		img.Pix[i] = uint8(i*7 | 3)
-	}
-	for i := 3; i < len(img.Pix); i += 4 {
-		img.Pix[i] = 255
-	}
-	var b bytes.Buffer
-	_ = png.Encode(&b, img)
-	return b.Bytes()
-}
-
-func photo(w, h int) []byte {
-	img := image.NewRGBA(image.Rect(0, 0, w, h))
-	draw.Draw(img, img.Rect, image.NewUniform(color.RGBA{R: 200, A: 255}), image.Point{}, draw.Src)
-	var b bytes.Buffer
-	_ = jpeg.Encode(&b, img, nil)
-	return b.Bytes()
-}
-
 // TestFilesOfHere: a stored file is served as what it is, whatever is asked for, and can do nothing (MED-02, MED-03, ORG-04).
 func TestFilesOfHere(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, dbtest.SQLite(t))
 	name := blob.Path("media_attachments/files", 12, "original", ".png")
-	s.must(s.Files.Put(s.Ctx(), name, bytes.NewReader(drawing(3, 3)), -1))
+	s.must(s.Files.Put(s.Ctx(), name, bytes.NewReader(draw.PNG(draw.Quarters(3, 3))), -1))
 	got := s.want("/system/"+name, 200, "Accept", "application/activity+json")
 	for h, want := range map[string]string{"Content-Type": "image/png", "X-Content-Type-Options": "nosniff", "Cache-Control": "public, max-age=31536000, immutable",
 		"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"} {
@@ -201,7 +178,7 @@ func TestAHostOfItsOwn(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, dbtest.SQLite(t))
 	name := blob.Path("media_attachments/files", 12, "original", ".png")
-	s.must(s.Files.Put(s.Ctx(), name, bytes.NewReader(drawing(3, 3)), -1))
+	s.must(s.Files.Put(s.Ctx(), name, bytes.NewReader(draw.PNG(draw.Quarters(3, 3))), -1))
 	if s.want("/"+name, 200, "Host", "media.example").Header().Get("Set-Cookie") != "" {
 		t.Error("it sets a cookie")
 	}
@@ -224,7 +201,7 @@ func TestFilesOfOthers(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		s := newScene(t, d)
-		secret := append(drawing(900, 600), "<script>SECRET</script>"...)
+		secret := append(draw.PNG(draw.Quarters(900, 600)), "<script>SECRET</script>"...)
 		a := s.attach(media.Image, s.put("/p.png", secret), "")
 		url, preview := s.Media.Addresses.Shown(a)
 		if s.count("/p.png") != 0 {
@@ -260,7 +237,7 @@ func TestFilesOfOthers(t *testing.T) {
 		// The other server is gone: what is kept is served (F11). The kept bytes are gone: they are fetched anew.
 		s.put("/p.png", nil)
 		s.want(url, 200)
-		s.put("/p.png", drawing(10, 10))
+		s.put("/p.png", draw.PNG(draw.Quarters(10, 10)))
 		s.must(s.Files.Walk(s.Ctx(), "cache/", "", func(i blob.Info) error { return s.Files.Delete(s.Ctx(), i.Name) }))
 		s.want(url, 200)
 		// Its post is gone, and so is its address.
@@ -281,7 +258,7 @@ func TestPicturesOfOthers(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, dbtest.SQLite(t))
 	for kind, size := range map[string][2]int{media.Avatars: {400, 400}, media.Headers: {900, 600}, media.Emojis: {313, 209}, media.Cards: {587, 391}} {
-		at := s.put("/"+kind, photo(900, 600))
+		at := s.put("/"+kind, draw.JPEG(draw.Quarters(900, 600)))
 		got := s.want(s.Media.Addresses.Of(kind, at, false), 200)
 		cfg, err := jpeg.DecodeConfig(got.Body)
 		if err != nil || cfg.Width != size[0] || cfg.Height != size[1] {
@@ -300,12 +277,12 @@ func TestPicturesOfOthers(t *testing.T) {
 func TestAddressesMadeElsewhere(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, dbtest.SQLite(t))
-	at := s.put("/p.png", drawing(10, 10))
+	at := s.put("/p.png", draw.PNG(draw.Quarters(10, 10)))
 	good := s.Media.Addresses.Of(media.Avatars, at, false)
 	foreign := media.NewAddresses(s.Site, []byte("another secret"), media.AddressOptions{})
 	a := s.attach(media.Image, at, "")
 	whole, _ := s.Media.Addresses.Shown(a)
-	other := s.attach(media.Image, s.put("/q.png", drawing(10, 10)), "")
+	other := s.attach(media.Image, s.put("/q.png", draw.PNG(draw.Quarters(10, 10))), "")
 	theirs, _ := s.Media.Addresses.Shown(other)
 	key, otherKey := whole[strings.LastIndex(whole, "/"):], theirs[strings.LastIndex(theirs, "/"):]
 	for name, bad := range map[string]string{
@@ -331,7 +308,7 @@ func TestWhatIsNotShown(t *testing.T) {
 	s := newScene(t, dbtest.SQLite(t))
 	of := func(url string) string { return s.Media.Addresses.Of(media.Avatars, url, false) }
 	page, missing := of(s.put("/page", []byte("<html><script>alert(1)</script>"))), of(s.URL+"/missing")
-	huge := of(s.put("/huge", append(drawing(10, 10), bytes.Repeat([]byte{0}, 9<<20)...)))
+	huge := of(s.put("/huge", append(draw.PNG(draw.Quarters(10, 10)), bytes.Repeat([]byte{0}, 9<<20)...)))
 	for _, at := range []string{page, missing, huge, of("https://local.example/@ann"), of("http://local.example:3000/x")} {
 		s.want(at, 404)
 		s.want(at, 404)
@@ -342,11 +319,11 @@ func TestWhatIsNotShown(t *testing.T) {
 		}
 	}
 	// In time another try is made.
-	s.put("/missing", drawing(4, 4))
+	s.put("/missing", draw.PNG(draw.Quarters(4, 4)))
 	s.Clock.Advance(25 * time.Hour)
 	s.want(missing, 200)
 	// A server whose media are rejected: nothing is fetched, and what was is gone.
-	kept := of(s.put("/kept", drawing(4, 4)))
+	kept := of(s.put("/kept", draw.PNG(draw.Quarters(4, 4))))
 	s.want(kept, 200)
 	s.must(s.Instances.Block(s.Ctx(), instances.Block{Domain: "far.example", Severity: instances.Silence, RejectMedia: true}))
 	for _, e := range s.Events() {
@@ -366,7 +343,7 @@ func TestOneRequestForAll(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		s := newScene(t, d)
-		at := s.Media.Addresses.Of(media.Headers, s.put("/p.png", drawing(40, 30)), false)
+		at := s.Media.Addresses.Of(media.Headers, s.put("/p.png", draw.PNG(draw.Quarters(40, 30))), false)
 		s.hold = make(chan struct{})
 		var readers sync.WaitGroup
 		var good atomic.Int64
@@ -391,7 +368,7 @@ func TestPassing(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, dbtest.SQLite(t))
 	s.must(s.Settings.Set(s.Ctx(), "media_proxy", "pass"))
-	body := drawing(300, 200)
+	body := draw.PNG(draw.Noise(300, 200, 1))
 	at := s.Media.Addresses.Of(media.Headers, s.put("/p.png", body), false)
 	// A part of what was never seen whole: its beginning is looked at first.
 	part := s.want(at, 206, "Range", "bytes=100-199")
@@ -419,7 +396,7 @@ func TestPruning(t *testing.T) {
 		s := newScene(t, d)
 		var at []string
 		for i := range 5 {
-			at = append(at, s.Media.Addresses.Of(media.Headers, s.put(fmt.Sprintf("/%d", i), drawing(40+i, 30)), false))
+			at = append(at, s.Media.Addresses.Of(media.Headers, s.put(fmt.Sprintf("/%d", i), draw.PNG(draw.Quarters(40+i, 30))), false))
 			s.want(at[i], 200)
 			s.Clock.Advance(24 * time.Hour)
 		}

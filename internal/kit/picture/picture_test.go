@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"image"
 	"image/color"
 	"image/gif"
@@ -17,27 +16,8 @@ import (
 	"testing"
 
 	"github.com/gomph/gomph/internal/kit/picture"
+	"github.com/gomph/gomph/internal/testkit/draw"
 )
-
-// quarters is a picture whose upper left is red, upper right green, lower left blue, lower right white.
-func quarters(w, h int) *image.NRGBA {
-	img := image.NewNRGBA(image.Rect(0, 0, w, h))
-	for y := range h {
-		for x := range w {
-			c := color.NRGBA{R: 255, A: 255}
-			switch {
-			case x >= w/2 && y >= h/2:
-				c = color.NRGBA{R: 255, G: 255, B: 255, A: 255}
-			case x >= w/2:
-				c = color.NRGBA{G: 255, A: 255}
-			case y >= h/2:
-				c = color.NRGBA{B: 255, A: 255}
-			}
-			img.SetNRGBA(x, y, c)
-		}
-	}
-	return img
-}
 
 // corners names the colours of a picture's quarters, from the upper left on.
 func corners(t *testing.T, b []byte) string {
@@ -66,53 +46,6 @@ func corners(t *testing.T, b []byte) string {
 	return name
 }
 
-func asJPEG(t *testing.T, img image.Image) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	if err := jpeg.Encode(&b, img, nil); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
-
-func asPNG(t *testing.T, img image.Image) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	if err := png.Encode(&b, img); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
-
-// exifOf is Exif data with an orientation and a place on earth.
-func exifOf(orientation uint16) []byte {
-	t := []byte("II*\x00\x08\x00\x00\x00\x02\x00")
-	entry := func(tag, kind uint16, n, value uint32) {
-		t = binary.LittleEndian.AppendUint16(t, tag)
-		t = binary.LittleEndian.AppendUint16(t, kind)
-		t = binary.LittleEndian.AppendUint32(t, n)
-		t = binary.LittleEndian.AppendUint32(t, value)
-	}
-	entry(0x0112, 3, 1, uint32(orientation))
-	entry(0x8825, 4, 1, 38)
-	t = append(t, 0, 0, 0, 0)
-	return append(t, "GPS-52.5200,13.4050 serial 12345678"...)
-}
-
-// segment puts a marker's segment at the beginning of a JPEG.
-func segment(b []byte, marker byte, body string) []byte {
-	s := binary.BigEndian.AppendUint16([]byte{0xff, marker}, uint16(len(body)+2))
-	return append(append(append([]byte{0xff, 0xd8}, s...), body...), b[2:]...)
-}
-
-// pngWith puts a chunk behind a PNG's first.
-func pngWith(b []byte, kind, body string) []byte {
-	c := binary.BigEndian.AppendUint32(nil, uint32(len(body)))
-	c = append(append(c, kind...), body...)
-	c = binary.BigEndian.AppendUint32(c, crc32.ChecksumIEEE(c[4:]))
-	return append(append(append([]byte{}, b[:33]...), c...), b[33:]...)
-}
-
 func make1(t *testing.T, body []byte, r picture.Rendition) picture.Encoded {
 	t.Helper()
 	made, err := picture.Make(body, r)
@@ -127,7 +60,7 @@ func TestOrientation(t *testing.T) {
 	want := []string{"RGBW", "GRWB", "WBGR", "BWRG", "RBGW", "BRWG", "WGBR", "GWRB"}
 	for i, name := range want {
 		for _, r := range []picture.Rendition{{Pixels: 1 << 20}, {Pixels: 800, Untouched: true}, {Width: 20, Height: 20}, {Pixels: 1 << 20, PNG: true}} {
-			body := segment(asJPEG(t, quarters(64, 48)), 0xe1, "Exif\x00\x00"+string(exifOf(uint16(i+1))))
+			body := draw.Photo(64, 48, i+1)
 			e := make1(t, body, r)
 			if got := corners(t, e.Bytes); got != name {
 				t.Errorf("orientation %d as %+v shows %s, not %s", i+1, r, got, name)
@@ -140,7 +73,7 @@ func TestOrientation(t *testing.T) {
 			}
 		}
 	}
-	turned := pngWith(asPNG(t, quarters(64, 48)), "eXIf", string(exifOf(6)))
+	turned := draw.Chunk(draw.PNG(draw.Quarters(64, 48)), "eXIf", draw.Exif(6))
 	if got := corners(t, make1(t, turned, picture.Rendition{Pixels: 1 << 20}).Bytes); got != want[5] {
 		t.Errorf("a turned PNG shows %s", got)
 	}
@@ -148,7 +81,7 @@ func TestOrientation(t *testing.T) {
 
 func TestRenditions(t *testing.T) {
 	t.Parallel()
-	clear := quarters(64, 48)
+	clear := draw.Quarters(64, 48)
 	clear.SetNRGBA(40, 30, color.NRGBA{})
 	gray := image.NewGray(image.Rect(0, 0, 64, 48))
 	deep := image.NewNRGBA64(image.Rect(0, 0, 64, 48))
@@ -159,22 +92,22 @@ func TestRenditions(t *testing.T) {
 		kind string
 		w, h int
 	}{
-		"a photograph stays one":           {asJPEG(t, quarters(64, 48)), picture.Rendition{Pixels: 1 << 20}, "image/jpeg", 64, 48},
-		"a drawing stays one":              {asPNG(t, quarters(64, 48)), picture.Rendition{Pixels: 1 << 20}, "image/png", 64, 48},
-		"transparent parts stay":           {asPNG(t, clear), picture.Rendition{Pixels: 1 << 20}, "image/png", 64, 48},
-		"scaled down":                      {asJPEG(t, quarters(64, 48)), picture.Rendition{Pixels: 48}, "image/jpeg", 8, 6},
-		"scaled down, with transparency":   {asPNG(t, clear), picture.Rendition{Pixels: 48}, "image/png", 8, 6},
-		"the middle, smaller":              {asJPEG(t, quarters(64, 48)), picture.Rendition{Width: 10, Height: 30}, "image/jpeg", 10, 30},
-		"the middle, larger":               {asJPEG(t, quarters(64, 48)), picture.Rendition{Width: 100, Height: 100}, "image/jpeg", 100, 100},
-		"gray":                             {asJPEG(t, gray), picture.Rendition{Pixels: 48}, "image/jpeg", 8, 6},
-		"sixteen bits":                     {asPNG(t, deep), picture.Rendition{Pixels: 48}, "image/png", 8, 6},
-		"a palette":                        {asPNG(t, few), picture.Rendition{Pixels: 1 << 20}, "image/png", 64, 48},
-		"a palette, scaled":                {asPNG(t, few), picture.Rendition{Pixels: 48}, "image/png", 8, 6},
-		"one pixel":                        {asJPEG(t, quarters(1, 1)), picture.Rendition{Pixels: 1}, "image/jpeg", 1, 1},
-		"one pixel of a long one":          {asJPEG(t, quarters(300, 1)), picture.Rendition{Pixels: 1}, "image/jpeg", 17, 1},
-		"another format where it is due":   {asJPEG(t, quarters(64, 48)), picture.Rendition{Width: 4, Height: 4, PNG: true}, "image/png", 4, 4},
-		"untouched":                        {asJPEG(t, quarters(64, 48)), picture.Rendition{Pixels: 1 << 20, Untouched: true}, "image/jpeg", 64, 48},
-		"untouched, where it is too large": {asPNG(t, quarters(64, 48)), picture.Rendition{Pixels: 48, Untouched: true}, "image/png", 8, 6},
+		"a photograph stays one":           {draw.JPEG(draw.Quarters(64, 48)), picture.Rendition{Pixels: 1 << 20}, "image/jpeg", 64, 48},
+		"a drawing stays one":              {draw.PNG(draw.Quarters(64, 48)), picture.Rendition{Pixels: 1 << 20}, "image/png", 64, 48},
+		"transparent parts stay":           {draw.PNG(clear), picture.Rendition{Pixels: 1 << 20}, "image/png", 64, 48},
+		"scaled down":                      {draw.JPEG(draw.Quarters(64, 48)), picture.Rendition{Pixels: 48}, "image/jpeg", 8, 6},
+		"scaled down, with transparency":   {draw.PNG(clear), picture.Rendition{Pixels: 48}, "image/png", 8, 6},
+		"the middle, smaller":              {draw.JPEG(draw.Quarters(64, 48)), picture.Rendition{Width: 10, Height: 30}, "image/jpeg", 10, 30},
+		"the middle, larger":               {draw.JPEG(draw.Quarters(64, 48)), picture.Rendition{Width: 100, Height: 100}, "image/jpeg", 100, 100},
+		"gray":                             {draw.JPEG(gray), picture.Rendition{Pixels: 48}, "image/jpeg", 8, 6},
+		"sixteen bits":                     {draw.PNG(deep), picture.Rendition{Pixels: 48}, "image/png", 8, 6},
+		"a palette":                        {draw.PNG(few), picture.Rendition{Pixels: 1 << 20}, "image/png", 64, 48},
+		"a palette, scaled":                {draw.PNG(few), picture.Rendition{Pixels: 48}, "image/png", 8, 6},
+		"one pixel":                        {draw.JPEG(draw.Quarters(1, 1)), picture.Rendition{Pixels: 1}, "image/jpeg", 1, 1},
+		"one pixel of a long one":          {draw.JPEG(draw.Quarters(300, 1)), picture.Rendition{Pixels: 1}, "image/jpeg", 17, 1},
+		"another format where it is due":   {draw.JPEG(draw.Quarters(64, 48)), picture.Rendition{Width: 4, Height: 4, PNG: true}, "image/png", 4, 4},
+		"untouched":                        {draw.JPEG(draw.Quarters(64, 48)), picture.Rendition{Pixels: 1 << 20, Untouched: true}, "image/jpeg", 64, 48},
+		"untouched, where it is too large": {draw.PNG(draw.Quarters(64, 48)), picture.Rendition{Pixels: 48, Untouched: true}, "image/png", 8, 6},
 	} {
 		e := make1(t, c.body, c.r)
 		cfg, format, err := image.DecodeConfig(bytes.NewReader(e.Bytes))
@@ -182,7 +115,7 @@ func TestRenditions(t *testing.T) {
 			t.Errorf("%s: %s of %d×%d, really %s of %d×%d, %v", name, e.Type, e.Width, e.Height, format, cfg.Width, cfg.Height, err)
 		}
 	}
-	two, err := picture.Make(asJPEG(t, quarters(640, 480)), picture.Rendition{Pixels: 320 * 240}, picture.Rendition{Pixels: 160 * 120})
+	two, err := picture.Make(draw.JPEG(draw.Quarters(640, 480)), picture.Rendition{Pixels: 320 * 240}, picture.Rendition{Pixels: 160 * 120})
 	if err != nil || len(two.Renditions) != 2 || corners(t, two.Renditions[1].Bytes) != "RGBW" || two.Renditions[1].Width != 160 || len(two.Blurhash) < 20 {
 		t.Errorf("two renditions: %+v, %v", two, err)
 	}
@@ -192,15 +125,9 @@ func TestRenditions(t *testing.T) {
 func TestMeans(t *testing.T) {
 	t.Parallel()
 	const w, h = 61, 43
-	src := image.NewNRGBA(image.Rect(0, 0, w, h))
-	for i := range src.Pix {
-		src.Pix[i] = uint8(i * i * 7)
-		if i%4 == 3 {
-			src.Pix[i] = 255
-		}
-	}
+	src := draw.Noise(w, h, 7)
 	for _, pixels := range []int{w*h - 1, w * h / 2, 100, 7} {
-		e := make1(t, asPNG(t, src), picture.Rendition{Pixels: pixels})
+		e := make1(t, draw.PNG(src), picture.Rendition{Pixels: pixels})
 		got, err := png.Decode(bytes.NewReader(e.Bytes))
 		if err != nil {
 			t.Fatal(err)
@@ -231,26 +158,9 @@ func mean(src *image.NRGBA, x, y, tw, th int) (r, b float64) {
 	return r / area, b / area
 }
 
-func animation(t *testing.T, frames int) []byte {
-	t.Helper()
-	g := gif.GIF{Config: image.Config{Width: 60, Height: 40}}
-	for i := range frames {
-		m := image.NewPaletted(image.Rect(i%10, i%10, 60, 40), color.Palette{color.Transparent, color.Black, color.White, color.RGBA{R: 255, A: 255}})
-		for j := range m.Pix {
-			m.Pix[j] = uint8(1 + (i+j)%3)
-		}
-		g.Image, g.Delay, g.Disposal = append(g.Image, m), append(g.Delay, 10), append(g.Disposal, gif.DisposalNone)
-	}
-	var b bytes.Buffer
-	if err := gif.EncodeAll(&b, &g); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
-
 func TestAnimations(t *testing.T) {
 	t.Parallel()
-	body := animation(t, 12)
+	body := draw.GIF(60, 40, 12)
 	made, err := picture.Make(body, picture.Rendition{Width: 20, Height: 20, Moving: true}, picture.Rendition{Width: 20, Height: 20, PNG: true}, picture.Rendition{Pixels: 1 << 20, Moving: true})
 	if err != nil {
 		t.Fatal(err)
@@ -285,13 +195,13 @@ func TestAnimations(t *testing.T) {
 func TestStrip(t *testing.T) {
 	t.Parallel()
 	const secret = "SECRET-52.5"
-	photo := asJPEG(t, quarters(64, 48))
+	photo := draw.JPEG(draw.Quarters(64, 48))
 	for _, marker := range []byte{0xe1, 0xed, 0xe2, 0xfe, 0xe0, 0xef} {
-		photo = segment(photo, marker, "Photoshop "+secret)
+		photo = draw.Segment(photo, marker, "Photoshop "+secret)
 	}
-	drawing := pngWith(asPNG(t, quarters(64, 48)), "tEXt", "Comment\x00"+secret)
-	drawing = pngWith(pngWith(drawing, "eXIf", string(exifOf(1))+secret), "iTXt", "XML:com.adobe.xmp\x00\x00\x00\x00\x00"+secret)
-	moves := animation(t, 3)
+	drawing := draw.Chunk(draw.PNG(draw.Quarters(64, 48)), "tEXt", "Comment\x00"+secret)
+	drawing = draw.Chunk(draw.Chunk(drawing, "eXIf", draw.Exif(1)+secret), "iTXt", "XML:com.adobe.xmp\x00\x00\x00\x00\x00"+secret)
+	moves := draw.GIF(60, 40, 3)
 	moves = append(append(bytes.Clone(moves[:len(moves)-1]), "\x21\xfe\x0b"+secret+"\x00\x21\xff\x0bXMP DataXMP\x0b"+secret+"\x00\x21\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00"...), 0x3b)
 	webp, err := os.ReadFile("testdata/moving.webp")
 	if err != nil {
@@ -341,9 +251,9 @@ func iccOf(space string) string {
 
 func TestProfiles(t *testing.T) {
 	t.Parallel()
-	photo := segment(asJPEG(t, quarters(64, 48)), 0xe2, "ICC_PROFILE\x00\x01\x01"+iccOf("RGB "))
-	wrong := segment(asJPEG(t, quarters(64, 48)), 0xe2, "ICC_PROFILE\x00\x01\x01"+iccOf("CMYK"))
-	gamma := pngWith(asPNG(t, quarters(64, 48)), "gAMA", "\x00\x00\xb1\x8f")
+	photo := draw.Segment(draw.JPEG(draw.Quarters(64, 48)), 0xe2, "ICC_PROFILE\x00\x01\x01"+iccOf("RGB "))
+	wrong := draw.Segment(draw.JPEG(draw.Quarters(64, 48)), 0xe2, "ICC_PROFILE\x00\x01\x01"+iccOf("CMYK"))
+	gamma := draw.Chunk(draw.PNG(draw.Quarters(64, 48)), "gAMA", "\x00\x00\xb1\x8f")
 	for _, r := range []picture.Rendition{{Pixels: 1 << 20}, {Pixels: 100}, {Pixels: 1 << 20, Untouched: true}} {
 		e := make1(t, photo, r)
 		if !bytes.Contains(e.Bytes, []byte("ICC_PROFILE")) || !bytes.Contains(e.Bytes, []byte("num-0000")) {
@@ -370,27 +280,23 @@ func TestProfiles(t *testing.T) {
 }
 
 // bombs are pictures that want more than they may have, and things that are no pictures (MED-01 to MED-05).
-func bombs(t *testing.T) map[string][]byte {
-	t.Helper()
-	huge := asPNG(t, quarters(8, 8))
-	copy(huge[16:], "\x00\x00\xc3\x50\x00\x00\xc3\x50") // 50,000 × 50,000
-	binary.BigEndian.PutUint32(huge[29:], crc32.ChecksumIEEE(huge[12:29]))
-	frame := animation(t, 1)
+func bombs() map[string][]byte {
+	frame := draw.GIF(60, 40, 1)
 	head, one := frame[:13+12], frame[13+12:len(frame)-1]
 	many := bytes.Clone(head)
 	for range 10_000 {
 		many = append(many, one...)
 	}
-	photo := asJPEG(t, quarters(64, 48))
+	photo := draw.JPEG(draw.Quarters(64, 48))
 	scan := photo[bytes.Index(photo, []byte("\xff\xda")) : len(photo)-2]
 	scans := bytes.Clone(photo[:len(photo)-2])
 	for range 1000 {
 		scans = append(scans, scan...)
 	}
 	return map[string][]byte{
-		"a PNG of 50,000 × 50,000":      huge,
+		"a PNG of 50,000 × 50,000":      draw.Huge(),
 		"a GIF of 10,000 frames":        append(many, 0x3b),
-		"an APNG of a million frames":   pngWith(asPNG(t, quarters(64, 48)), "acTL", "\x00\x0f\x42\x40\x00\x00\x00\x00"),
+		"an APNG of a million frames":   draw.Chunk(draw.PNG(draw.Quarters(64, 48)), "acTL", "\x00\x0f\x42\x40\x00\x00\x00\x00"),
 		"a JPEG of a thousand scans":    append(scans, 0xff, 0xd9),
 		"SVG":                           []byte(`<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>`),
 		"HTML":                          []byte("<!doctype html><script>alert(1)</script>"),
@@ -406,13 +312,13 @@ func bombs(t *testing.T) map[string][]byte {
 		"half a photograph's head":      photo[:100],
 		"an archive":                    []byte("PK\x03\x04"),
 		"a playlist":                    []byte("#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n"),
-		"a JPEG with a profile of lies": segment(photo[:20], 0xe2, "ICC_PROFILE\x00\x01\xff"),
+		"a JPEG with a profile of lies": draw.Segment(photo[:20], 0xe2, "ICC_PROFILE\x00\x01\xff"),
 	}
 }
 
 func TestBombs(t *testing.T) {
 	t.Parallel()
-	for name, body := range bombs(t) {
+	for name, body := range bombs() {
 		for _, r := range []picture.Rendition{{Pixels: 1 << 20, Moving: true}, {Pixels: 1 << 20, Untouched: true}} {
 			_, err := picture.Make(body, r)
 			if !errors.Is(err, picture.ErrFormat) && !errors.Is(err, picture.ErrTooLarge) {
@@ -429,7 +335,7 @@ func TestBombs(t *testing.T) {
 func TestMakeApart(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	made, err := picture.MakeApart(t.Context(), bytes.NewReader(asJPEG(t, quarters(64, 48))), folder, picture.Rendition{Pixels: 1 << 20}, picture.Rendition{Pixels: 48, PNG: true})
+	made, err := picture.MakeApart(t.Context(), bytes.NewReader(draw.JPEG(draw.Quarters(64, 48))), folder, picture.Rendition{Pixels: 1 << 20}, picture.Rendition{Pixels: 48, PNG: true})
 	if err != nil || len(made.Renditions) != 2 || made.Blurhash == "" {
 		t.Fatalf("%+v, %v", made, err)
 	}

@@ -2,12 +2,6 @@ package rest_test
 
 import (
 	"bytes"
-	"encoding/binary"
-	"hash/crc32"
-	"image"
-	"image/color"
-	"image/gif"
-	"image/jpeg"
 	"image/png"
 	"net/http/httptest"
 	"strings"
@@ -18,61 +12,15 @@ import (
 	"github.com/gomph/gomph/internal/door/mastodon/api"
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/testkit/dbtest"
+	"github.com/gomph/gomph/internal/testkit/draw"
 )
-
-func drawing(w, h int) *image.NRGBA {
-	img := image.NewNRGBA(image.Rect(0, 0, w, h))
-	for y := range h {
-		for x := range w {
-			img.Set(x, y, color.NRGBA{uint8(x * 255 / w), uint8(y * 255 / h), 90, 255})
-		}
-	}
-	return img
-}
-
-func pngOf(w, h int) []byte {
-	var b bytes.Buffer
-	_ = png.Encode(&b, drawing(w, h))
-	return b.Bytes()
-}
-
-// jpegWith is a JPEG with an Exif segment that names a place and says that the camera lay on its side.
-func jpegWith(w, h, orientation int) []byte {
-	var b bytes.Buffer
-	_ = jpeg.Encode(&b, drawing(w, h), nil)
-	tiff := []byte("II*\x00\x08\x00\x00\x00\x01\x00\x12\x01\x03\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00GPS 52.5N 13.4E")
-	tiff[18] = byte(orientation)
-	seg := append([]byte("Exif\x00\x00"), tiff...)
-	out := append([]byte{0xff, 0xd8, 0xff, 0xe1}, binary.BigEndian.AppendUint16(nil, uint16(len(seg)+2))...)
-	return append(append(out, seg...), b.Bytes()[2:]...)
-}
-
-// bomb is a PNG that says that it is huge.
-func bomb() []byte {
-	b := bytes.Clone(pngOf(2, 2))
-	binary.BigEndian.PutUint32(b[16:], 50_000)
-	binary.BigEndian.PutUint32(b[20:], 50_000)
-	binary.BigEndian.PutUint32(b[29:], crc32.ChecksumIEEE(b[12:29]))
-	return b
-}
-
-func gifOf(frames int) []byte {
-	g := &gif.GIF{}
-	for range frames {
-		g.Image = append(g.Image, image.NewPaletted(image.Rect(0, 0, 20, 10), color.Palette{color.Black, color.White}))
-		g.Delay = append(g.Delay, 5)
-	}
-	var b bytes.Buffer
-	_ = gif.EncodeAll(&b, g)
-	return b.Bytes()
-}
 
 func TestPictures(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, base *db.DB) {
 		d := open(t, base)
 		ann, eve := d.person("ann"), d.person("eve")
-		up := d.post("/api/v2/media", ann, upload{form{"description": "a drawing", "focus": "0.5,-7"}, map[string][]byte{"file": jpegWith(90, 60, 6)}})
+		up := d.post("/api/v2/media", ann, upload{form{"description": "a drawing", "focus": "0.5,-7"}, map[string][]byte{"file": draw.Photo(90, 60, 6)}})
 		up.is("type", "image").is("description", "a drawing").is("meta.focus.x", 0.5).is("meta.focus.y", -1.0).is("meta.original.width", 60.0).is("meta.original.height", 90.0)
 		if up.str("blurhash") == "" {
 			t.Error("no blurhash")
@@ -102,14 +50,14 @@ func TestPictures(t *testing.T) {
 			"media_attributes": []object{{"id": up.str("id"), "description": "fourth"}}}).want(200)
 		d.get("/api/v1/timelines/public", nobody).is("0.media_attachments.0.description", "fourth")
 
-		moving := d.post("/api/v1/media", ann, upload{nil, map[string][]byte{"file": gifOf(3)}})
+		moving := d.post("/api/v1/media", ann, upload{nil, map[string][]byte{"file": draw.GIF(20, 10, 3)}})
 		if !strings.HasSuffix(moving.want(200).str("url"), ".gif") {
 			t.Errorf("an animation became %s", moving.str("url"))
 		}
 		d.call("DELETE", "/api/v1/media/"+moving.str("id"), ann, nil).want(200)
 		d.do(httptest.NewRequest("GET", strings.TrimPrefix(moving.str("url"), "https://local.example"), nil)).want(404)
 
-		face := d.call("PATCH", "/api/v1/accounts/update_credentials", ann, upload{form{"avatar_description": "me"}, map[string][]byte{"avatar": pngOf(700, 500), "header": jpegWith(40, 40, 1)}})
+		face := d.call("PATCH", "/api/v1/accounts/update_credentials", ann, upload{form{"avatar_description": "me"}, map[string][]byte{"avatar": draw.PNG(draw.Quarters(700, 500)), "header": draw.Photo(40, 40, 1)}})
 		face.is("avatar_description", "me")
 		shown := d.do(httptest.NewRequest("GET", strings.TrimPrefix(face.str("avatar"), "https://local.example"), nil)).want(200)
 		if cfg, err := png.DecodeConfig(bytes.NewReader(shown.body)); err != nil || cfg.Width != 400 || cfg.Height != 400 {
@@ -125,13 +73,13 @@ func TestFilesThatAreNoPictures(t *testing.T) {
 	t.Parallel()
 	d := open(t, dbtest.SQLite(t))
 	ann := d.person("ann")
-	cut := pngOf(50, 50)
+	cut := draw.PNG(draw.Quarters(50, 50))
 	for name, body := range map[string][]byte{
 		"svg": []byte(`<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>`), "html": []byte("<script>alert(1)</script>"),
 		"an activity": []byte(`{"@context":"https://www.w3.org/ns/activitystreams","type":"Create","actor":"https://local.example/users/ann","object":{"type":"Note"}}`), "nothing": {}, "mvg": []byte("push graphic-context"),
-		"a bomb": bomb(), "half a png": cut[:len(cut)/2], "only a jpeg's head": []byte("\xff\xd8\xff\xe1\xff\xff"), "gif without frames": []byte("GIF89a\x01\x00\x01\x00\x00\x00\x00;"),
+		"a bomb": draw.Huge(), "half a png": cut[:len(cut)/2], "only a jpeg's head": []byte("\xff\xd8\xff\xe1\xff\xff"), "gif without frames": []byte("GIF89a\x01\x00\x01\x00\x00\x00\x00;"),
 		"gif without end": append([]byte("GIF89a\xff\xff\xff\xff\x00\x00\x00"), bytes.Repeat([]byte("\x21\xff\x01a"), 9)...), "webp": []byte("RIFF\x00\x00\x00\x00WEBPVP8 "),
-		"many frames": gifOf(1001), "video": []byte("\x00\x00\x00\x18ftypmp42"),
+		"many frames": draw.GIF(20, 10, 1001), "video": []byte("\x00\x00\x00\x18ftypmp42"),
 	} {
 		for _, at := range []string{"/api/v2/media", "/api/v1/accounts/update_credentials"} {
 			method, field := "POST", "file"
@@ -143,14 +91,14 @@ func TestFilesThatAreNoPictures(t *testing.T) {
 			}
 		}
 	}
-	good := d.post("/api/v2/media", ann, upload{nil, map[string][]byte{"file": append(pngOf(3, 3), `{"type":"Create"}`...)}}).want(200)
+	good := d.post("/api/v2/media", ann, upload{nil, map[string][]byte{"file": append(draw.PNG(draw.Quarters(3, 3)), `{"type":"Create"}`...)}}).want(200)
 	if got := d.do(httptest.NewRequest("GET", strings.TrimPrefix(good.str("url"), "https://local.example"), nil)).want(200); bytes.Contains(got.body, []byte("Create")) {
 		t.Error("what hid behind a picture is kept")
 	}
 	d.post("/api/v2/media", ann, nil).says(422, "Validation failed: File can't be blank")
 	d.post("/api/v2/media", ann, upload{nil, map[string][]byte{"file": make([]byte, 117<<20)}}).want(413)
 	d.post("/api/v2/media", ann, upload{nil, map[string][]byte{"file": make([]byte, 17<<20)}}).want(422)
-	d.post("/api/v2/media", ann, upload{form{"focus": "NaN,inf"}, map[string][]byte{"file": pngOf(3, 3)}}).is("meta.focus.x", 0.0)
+	d.post("/api/v2/media", ann, upload{form{"focus": "NaN,inf"}, map[string][]byte{"file": draw.PNG(draw.Quarters(3, 3))}}).is("meta.focus.x", 0.0)
 }
 
 // TestBodiesThatCannotBeRead sends every posting route what no client sends; nothing changes and nothing breaks (INB-07, INB-11).

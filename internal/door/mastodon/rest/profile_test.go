@@ -6,6 +6,7 @@ import (
 
 	"github.com/gomph/gomph/internal/kit/db"
 	"github.com/gomph/gomph/internal/testkit/dbtest"
+	"github.com/gomph/gomph/internal/testkit/draw"
 )
 
 // TestOwnProfile: a profile is read and changed as it was typed, in whatever shape a client sends its lines.
@@ -20,7 +21,7 @@ func TestOwnProfile(t *testing.T) {
 			t.Errorf("a new profile has %d domains and tags: %s", n, fresh.body)
 		}
 		d.post("/api/v1/featured_tags", ann, object{"name": "fish"}).want(200)
-		pictures := map[string][]byte{"avatar": pngOf(30, 30), "header": pngOf(60, 20)}
+		pictures := map[string][]byte{"avatar": draw.PNG(draw.Quarters(30, 30)), "header": draw.PNG(draw.Quarters(60, 20))}
 		changed := d.call("PATCH", at, ann, upload{form{"display_name": "Ann", "note": "likes #fish", "avatar_description": "a face", "header_description": "the sea",
 			"show_media": "false", "show_media_replies": "0", "show_featured": "off", "fields_attributes[1][name]": "two", "fields_attributes[1][value]": "https://b.example.com/",
 			"fields_attributes[0][name]": "one", "fields_attributes[0][value]": "1", "attribution_domains[]": "https://Pages.example/"}, pictures})
