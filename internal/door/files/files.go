@@ -213,7 +213,7 @@ func (s *Server) keep(ctx context.Context, ref media.Ref, rendition string) (*bl
 // pass shows a file of another server without keeping it.
 func (s *Server) pass(w http.ResponseWriter, r *http.Request, ref media.Ref) {
 	begun := false
-	err := s.Media.Pass(r.Context(), ref, r.Header.Get("Range"), func(p media.Passing) io.Writer {
+	begin := func(p media.Passing) io.Writer {
 		begun = true
 		headers(w.Header(), p.Type)
 		w.Header().Set("Cache-Control", "public, max-age=86400")
@@ -226,11 +226,24 @@ func (s *Server) pass(w http.ResponseWriter, r *http.Request, ref media.Ref) {
 		}
 		w.WriteHeader(p.Status)
 		return w
-	})
+	}
+	err := s.passTo(r, ref, begin)
 	switch {
 	case err != nil && begun:
 		panic(http.ErrAbortHandler) // what was said of the length is not true any more
 	case err != nil:
 		s.fail(w, r, err)
 	}
+}
+
+// passTo tells begin what a file of another server is, and gives it the bytes if they were asked for. HEAD is about the whole: only GET knows parts.
+func (s *Server) passTo(r *http.Request, ref media.Ref, begin func(media.Passing) io.Writer) error {
+	if r.Method != http.MethodHead {
+		return s.Media.Pass(r.Context(), ref, r.Header.Get("Range"), begin)
+	}
+	p, err := s.Media.Head(r.Context(), ref)
+	if err == nil {
+		begin(p)
+	}
+	return err
 }

@@ -109,7 +109,12 @@ func (s *scene) must(err error) {
 
 func (s *scene) get(at string, header ...string) *httptest.ResponseRecorder {
 	s.t.Helper()
-	r := httptest.NewRequest(http.MethodGet, strings.TrimPrefix(at, "https://local.example"), nil)
+	return s.ask(http.MethodGet, at, header...)
+}
+
+func (s *scene) ask(method, at string, header ...string) *httptest.ResponseRecorder {
+	s.t.Helper()
+	r := httptest.NewRequest(method, strings.TrimPrefix(at, "https://local.example"), nil)
 	r.Host = "local.example"
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
