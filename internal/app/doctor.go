@@ -58,8 +58,12 @@ func newDoctor(ctx context.Context, c *config.Config) *doctor {
 	d := &doctor{base: &base{Config: &own, Clock: clock.Real{}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Metrics: metric.New(), command: true}}
 	d.openDB = sync.OnceValues(func() (time.Duration, error) { return d.connect(ctx) })
 	d.store = sync.OnceValues(func() (blob.Store, error) {
-		if _, err := os.Stat(d.Config.Data); err != nil && !d.Config.S3() {
-			return nil, fmt.Errorf("there are no files yet: %w", err)
+		switch _, err := os.Stat(d.Config.Data); {
+		case err == nil || d.Config.S3():
+		case errors.Is(err, os.ErrNotExist):
+			return nil, errNoFiles
+		default:
+			return nil, fmt.Errorf("looking for files: %w", err)
 		}
 		return d.openPlace(d.placeNow())
 	})
@@ -102,6 +106,9 @@ func (d *doctor) connect(ctx context.Context) (time.Duration, error) {
 	d.closers = append(d.closers, d.DB.Close)
 	return time.Since(began), nil
 }
+
+// errNoFiles says that there is no folder of files yet, which the first start makes. Opening it would make it, too.
+var errNoFiles = errors.New("there are no files yet: gomph serve makes their folder")
 
 // errNoDatabase says that there is no SQLite file yet, which the first start makes.
 var errNoDatabase = errors.New("there is no database yet: gomph serve makes it")

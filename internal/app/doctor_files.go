@@ -3,6 +3,7 @@ package app
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -111,6 +112,9 @@ func servesFiles(c *config.Config, root string) bool {
 func (d *doctor) probes(id string) func(context.Context) checkup.Outcome {
 	return func(context.Context) checkup.Outcome {
 		results, err := d.probed()
+		if errors.Is(err, errNoFiles) {
+			return checkup.Warn("%v", err)
+		}
 		if err != nil && len(results) == 0 {
 			return checkup.Fail("%v", err)
 		}

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -87,16 +88,30 @@ func TestDoctorOnASmallServer(t *testing.T) {
 	}
 }
 
-// What is not there yet is told, and not made.
+// What is not there yet is told, and not made. Before the first start that is no failure, unless the folder cannot be made.
 func TestDoctorMakesNothing(t *testing.T) {
 	t.Parallel()
-	data := filepath.Join(t.TempDir(), "none")
+	dir := t.TempDir()
+	data, link, file := filepath.Join(dir, "none"), filepath.Join(dir, "link"), filepath.Join(dir, "file")
 	found := examine(t, &config.Config{Data: data})
 	want(t, found, "A2 database", checkup.Warning, "gomph serve")
-	want(t, found, "F2 file system", checkup.Failure, "GOMPH_DATA")
-	want(t, found, "F4 strangers and files", checkup.Failure, "no files yet")
-	if _, err := os.Stat(data); err == nil {
-		t.Error("the folder was made")
+	want(t, found, "F2 file system", checkup.Warning, "nothing was started here yet", data, "gomph serve", "GOMPH_DATA")
+	for _, check := range []string{"F4 strangers and files", "F5 lists of files", "F7 the application's key"} {
+		want(t, found, check, checkup.Warning, "no files yet", "gomph serve")
+	}
+	for check, f := range found {
+		if f.Level == checkup.Failure && check != "B6 room on disk" { // which is the machine's business
+			t.Errorf("before the first start %s is %+v", check, f)
+		}
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+		t.Errorf("%v was made, %v", left, err)
+	}
+	if err := errors.Join(os.Symlink(data, link), os.WriteFile(file, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []string{link, filepath.Join(file, "data"), file} {
+		want(t, examine(t, &config.Config{Data: bad}, "F2"), "F2 file system", checkup.Failure, "GOMPH_DATA")
 	}
 }
 

@@ -2,6 +2,7 @@ package checkup
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -40,6 +41,16 @@ func TestPercentile(t *testing.T) {
 	}
 }
 
+// unmakeable are folders that nobody can make, not even root: behind a link that leads nowhere, in a file, and one that is a file.
+func unmakeable(t *testing.T, dir string) []string {
+	t.Helper()
+	file, link := filepath.Join(dir, "file"), filepath.Join(dir, "link")
+	if err := errors.Join(os.WriteFile(file, nil, 0o600), os.Symlink(filepath.Join(dir, "gone"), link)); err != nil {
+		t.Fatal(err)
+	}
+	return []string{link, filepath.Join(link, "data"), filepath.Join(file, "data"), file}
+}
+
 func TestFolder(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -49,8 +60,18 @@ func TestFolder(t *testing.T) {
 	if left, _ := os.ReadDir(dir); len(left) != 0 {
 		t.Errorf("%v is left", left)
 	}
-	if o := Folder(t.Context(), filepath.Join(dir, "none")); o.Level != Failure || !strings.Contains(o.Says, "GOMPH_DATA") {
-		t.Errorf("%+v", o)
+	for _, none := range []string{"none", "none/such/data"} {
+		if o := Folder(t.Context(), filepath.Join(dir, none)); o.Level != Warning || !strings.Contains(o.Says, "gomph serve") || !strings.Contains(o.Says, "GOMPH_DATA") {
+			t.Errorf("%s: %+v", none, o)
+		}
+	}
+	if left, _ := os.ReadDir(dir); len(left) != 0 {
+		t.Errorf("%v is left of what was not there", left)
+	}
+	for _, bad := range unmakeable(t, dir) {
+		if o := Folder(t.Context(), bad); o.Level != Failure {
+			t.Errorf("%s: %+v", bad, o)
+		}
 	}
 	for _, c := range []struct {
 		kind string
@@ -71,8 +92,14 @@ func TestRoom(t *testing.T) {
 	if o := Room(t.Context(), t.TempDir()); !strings.Contains(o.Says, "GB") {
 		t.Errorf("%+v", o)
 	}
-	if o := Room(t.Context(), "/none/such"); o.Level != Failure {
-		t.Errorf("%+v", o)
+	dir := t.TempDir()
+	if o := Room(t.Context(), filepath.Join(dir, "none", "such")); !strings.Contains(o.Says, "GB") {
+		t.Errorf("where it will be made: %+v", o)
+	}
+	for _, bad := range unmakeable(t, dir)[:3] {
+		if o := Room(t.Context(), bad); o.Level != Failure {
+			t.Errorf("%s: %+v", bad, o)
+		}
 	}
 	for _, c := range []struct {
 		free, all int64

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -29,20 +30,40 @@ var networked = map[string]string{
 }
 
 // Folder looks at the file system of a folder: what kind it is, and how fast files become lasting (requirement F2). It makes a small file
-// a hundred times, and removes it.
+// a hundred times, and removes it. A folder that is not there is a warning if it can be made, since the first start does that.
 func Folder(_ context.Context, dir string) Outcome {
 	kind, err := kindOf(dir)
 	if errors.Is(err, os.ErrNotExist) {
-		return Fail("there is no folder %s: make it, for the user that gomph runs as, or name another one in GOMPH_DATA", dir)
+		return judgeMissing(dir)
 	}
 	if err != nil {
-		return Fail("%s cannot be looked at: %v", dir, err)
+		return Fail("%s cannot be looked at: %v; name a folder in GOMPH_DATA", dir, err)
 	}
 	times, err := Times(syncs, func() error { return createAndSync(dir) })
 	if err != nil {
-		return Fail("files cannot be written in %s: %v; give the folder to the user that gomph runs as", dir, err)
+		return Fail("files cannot be written in %s: %v; give the folder to the user that gomph runs as, or name another one in GOMPH_DATA", dir, err)
 	}
 	return judgeFolder(dir, kind, Percentile(times, 99))
+}
+
+// judgeMissing says what it means that a folder is not there: nothing yet, if one can be made where it will be. That is tried, and undone.
+func judgeMissing(dir string) Outcome {
+	tried, err := os.MkdirTemp(standing(dir), ".checkup-")
+	if err == nil {
+		err = os.Remove(tried)
+	}
+	if err != nil {
+		return Fail("there is no folder %s, and it cannot be made: %v; make it, for the user that gomph runs as, or name another one in GOMPH_DATA", dir, err)
+	}
+	return Warn("nothing was started here yet: there is no folder %s, gomph serve makes it; if it is elsewhere, name it in GOMPH_DATA", dir)
+}
+
+// standing is a folder, or the nearest one above it that is there. A link that leads nowhere is there: no folder can be made in its place.
+func standing(dir string) string {
+	for _, err := os.Lstat(dir); errors.Is(err, os.ErrNotExist) && dir != filepath.Dir(dir); _, err = os.Lstat(dir) {
+		dir = filepath.Dir(dir)
+	}
+	return dir
 }
 
 // judgeFolder says what a kind of file system and its slowest writes mean.
@@ -75,9 +96,9 @@ func createAndSync(dir string) error {
 	return errors.Join(err, f.Sync(), f.Close(), os.Remove(f.Name()))
 }
 
-// Room looks at how much room is left on the disk of a folder.
+// Room looks at how much room is left on the disk of a folder, or on the one where it will be made.
 func Room(_ context.Context, dir string) Outcome {
-	free, all, err := room(dir)
+	free, all, err := room(standing(dir))
 	if err != nil {
 		return Fail("the room on the disk of %s cannot be told: %v", dir, err)
 	}
