@@ -21,6 +21,7 @@ type cli struct {
 	EnvFile string `name:"env-file" placeholder:"FILE" help:"Settings as NAME=value lines; a Mastodon .env.production works as it is."`
 	config.Config
 
+	Setup      setupCmd      `cmd:"" help:"Ask for the settings of a server, try them out, and write them to a file."`
 	Serve      serveCmd      `cmd:"" help:"Run everything in one process (this is what most servers need)."`
 	Web        webCmd        `cmd:"" help:"Run the web pages, the API and federation's doors alone."`
 	Streaming  streamingCmd  `cmd:"" help:"Run the streaming API alone."`

@@ -195,8 +195,8 @@ func (a *App) relationsChanged(list ...accounts.ID) {
 	}
 }
 
-func (a *App) sender() (mail.Sender, error) {
-	c := a.Config
+// sender sends mails as the settings say.
+func sender(c *config.Config) (mail.Sender, error) {
 	return mail.Open(mail.Config{
 		Server: c.SMTPServer, Port: c.SMTPPort, Login: c.SMTPLogin, Password: c.SMTPPassword, AuthMethod: c.SMTPAuth, From: c.SMTPFrom, Domain: c.SMTPDomain,
 		TLS: c.SMTPTLS == "true", StartTLS: c.SMTPStartTLS, VerifyMode: c.SMTPVerify, CAFile: c.SMTPCAFile, LocalDomain: c.LocalDomain,

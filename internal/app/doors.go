@@ -50,7 +50,7 @@ func (a *App) buildDoors() error {
 	if err != nil {
 		return err
 	}
-	sender, err := a.sender()
+	sender, err := sender(a.Config)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/gomph/gomph/internal/testkit/draw"
 )
 
 // TestFilesGetAnotherHost: requirement F16. Files get a host of their own while the server runs: announced first, refused before its time, and changed to
@@ -16,7 +18,7 @@ func TestFilesGetAnotherHost(t *testing.T) {
 	Each(t, func(t *testing.T, s *Server) {
 		ann := s.Person("ann")
 		host := strings.Replace(s.Domain, "127.0.0.1", "localhost", 1)
-		upload := func(n int) string { return *ann.upload(drawn(n), nil).URL }
+		upload := func(n int) string { return *ann.upload(draw.PNG(draw.Noise(48, 32, n)), nil).URL }
 		old := upload(1)
 		shown := func(host string) error {
 			if csp := s.Do(http.MethodGet, "/@ann", "", nil).Header.Get("Content-Security-Policy"); strings.Count(csp, " http://"+host) != 2 {

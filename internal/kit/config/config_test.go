@@ -24,6 +24,26 @@ func file(t *testing.T, text string) (map[string]string, error) {
 	return config.ReadFile(path)
 }
 
+// What setup writes is read again as it was, and a setting that is there with nothing in it is nothing, not its default.
+func TestLinesAreReadAsTheyWereWritten(t *testing.T) {
+	t.Parallel()
+	for _, v := range []string{"", "plain", "https://x.example/a?b=c&d", `two "words"`, "it's $5", `back\slash\n`, "two\nlines", "a #b", " space "} {
+		got, err := file(t, config.Line("A", v))
+		if err != nil || got["A"] != v {
+			t.Errorf("%q is %q in a file, and then %q, %v", v, config.Line("A", v), got["A"], err)
+		}
+	}
+	c, err := config.Read(map[string]string{"S3_ENABLED": "true", "S3_BUCKET": "b", "AWS_ACCESS_KEY_ID": "i", "AWS_SECRET_ACCESS_KEY": "s", "S3_PERMISSION": "", "PORT": "4001", "TRUSTED_PROXY_IP": "10.0.0.0/8,::1"})
+	if err != nil || c.S3Permission != "" || c.Port != 4001 || !slices.Equal(c.TrustedProxies, []string{"10.0.0.0/8", "::1"}) || c.Data != "./data" || c.WebDomain != "localhost:4001" {
+		t.Errorf("%+v, %v", c, err)
+	}
+	for _, wrong := range []map[string]string{{"PORT": "many"}, {"S3_ENABLED": "true"}, {"LOCAL_DOMAIN": "x/y"}} {
+		if c, err := config.Read(wrong); err == nil {
+			t.Errorf("%v is %+v", wrong, c)
+		}
+	}
+}
+
 func TestReadFile(t *testing.T) {
 	t.Parallel()
 	got, err := file(t, strings.Join([]string{

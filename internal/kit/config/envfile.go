@@ -119,6 +119,19 @@ func unquote(v string) string {
 	return v
 }
 
+// plain values need no quotes.
+var plain = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,=?&~-]*$`)
+
+var escaped = strings.NewReplacer("\n", `\n`, `"`, `\"`, `\`, `\\`, `$`, `\$`)
+
+// Line is a setting as ReadFile and shells read it.
+func Line(name, value string) string {
+	if plain.MatchString(value) {
+		return name + "=" + value
+	}
+	return name + `="` + escaped.Replace(value) + `"`
+}
+
 // Unknown lists the names of a settings file that mean nothing here, each with what there is to say about it.
 func Unknown(file map[string]string) []string {
 	known := map[string]bool{}

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Disk is the name of the place of files that is GOMPH_DATA/system.
@@ -24,19 +25,8 @@ func PlaceFile(path string) (*Files, error) {
 		if s.Group != "Files" || !ours {
 			continue
 		}
-		text := s.Default
-		if i := slices.IndexFunc(s.Env, func(name string) bool { return lines[name] != "" }); i >= 0 {
-			text = lines[s.Env[i]]
-		}
-		switch into := v.FieldByIndex(field.Index); into.Kind() {
-		case reflect.String:
-			into.SetString(text)
-		case reflect.Int, reflect.Int64:
-			n, err := strconv.ParseInt(text, 10, 64)
-			if text != "" && err != nil {
-				return nil, fmt.Errorf("%s: %s must be a number, not %q", path, s.Env[0], text)
-			}
-			into.SetInt(n)
+		if err := s.set(v.FieldByIndex(field.Index), lines); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 	}
 	f.S3Enabled = "true"
@@ -44,4 +34,40 @@ func PlaceFile(path string) (*Files, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return f, nil
+}
+
+// Read makes settings of lines alone, without the environment, and checks them.
+func Read(lines map[string]string) (*Config, error) {
+	c := &Config{}
+	for _, s := range Settings() {
+		if err := s.set(reflect.ValueOf(c).Elem().FieldByIndex(s.Index), lines); err != nil {
+			return nil, err
+		}
+	}
+	return c, c.Check(false)
+}
+
+// set gives a field the value that lines say, or its default.
+func (s Setting) set(field reflect.Value, lines map[string]string) error {
+	text := s.Default
+	for _, name := range slices.Backward(s.Env) { // the first name counts
+		if value, said := lines[name]; value != "" || said && field.Kind() == reflect.String { // nothing may be what was meant, as for S3_PERMISSION
+			text = value
+		}
+	}
+	switch field.Kind() {
+	case reflect.String:
+		field.SetString(text)
+	case reflect.Int, reflect.Int64:
+		n, err := strconv.ParseInt(text, 10, 64)
+		if text != "" && err != nil {
+			return fmt.Errorf("%s must be a number, not %q", s.Env[0], text)
+		}
+		field.SetInt(n)
+	case reflect.Slice:
+		if text != "" {
+			field.Set(reflect.ValueOf(strings.Split(text, ",")))
+		}
+	}
+	return nil
 }
