@@ -2,6 +2,8 @@ package clip
 
 import (
 	"bytes"
+	"encoding/binary"
+	"slices"
 	"testing"
 )
 
@@ -27,4 +29,36 @@ func FuzzBoxes(f *testing.F) {
 			t.Errorf("believed that it is %d×%d", s.width, s.height)
 		}
 	})
+}
+
+// A picture of the usual range that has a map of a higher one beside it is not of a higher one itself.
+func TestLightBesideAPicture(t *testing.T) {
+	t.Parallel()
+	one := func(name string, parts ...[]byte) []byte {
+		body := slices.Concat(parts...)
+		return slices.Concat(binary.BigEndian.AppendUint32(nil, uint32(8+len(body))), []byte(name), body)
+	}
+	colours := func(primaries, transfer byte) []byte {
+		return one("colr", []byte{'n', 'c', 'l', 'x', 0, primaries, 0, transfer, 0, 9, 0})
+	}
+	named := one("colr", []byte("prof Display P3"))
+	for name, test := range map[string]struct {
+		parts []byte
+		item  string
+		want  string
+	}{
+		"one":             {colours(9, 16), "hvc1", "smpte2084"},
+		"all the same":    {slices.Concat(colours(9, 18), colours(9, 18)), "hvc1", "arib-std-b67"},
+		"one of two":      {slices.Concat(colours(1, 13), colours(9, 16)), "hvc1", ""},
+		"beside a name":   {slices.Concat(named, colours(12, 16)), "hvc1", ""},
+		"the map's alone": {colours(9, 16), "tmap", ""},
+		"none":            {nil, "hvc1", ""},
+		"an early end":    {one("colr", []byte{'n', 'c', 'l', 'x', 0, 9, 0}), "hvc1", ""},
+	} {
+		size := one("ispe", []byte{0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 9})
+		meta := slices.Concat(one("iinf", []byte{0, 0, 0, 0, 0, 1}, one("infe", []byte{2, 0, 0, 0, 0, 1, 0, 0}, []byte(test.item), []byte{0})), one("iprp", one("ipco", size, test.parts)))
+		if got, err := describe(meta); err != nil || got.light.transfer != test.want {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
 }

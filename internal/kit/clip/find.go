@@ -25,6 +25,7 @@ const (
 	heifAVIF                    // as canAVIF, with libheif's program
 	heifHEIC                    // as canHEIC, with libheif's program
 	canColours                  // bring colours to sRGB
+	canTones                    // bring films of a high dynamic range to what screens show
 	readMatroska                // read each kind of file
 	readOgg
 	readMP3
@@ -43,6 +44,7 @@ var needs = map[ability][]string{
 		"filters fps", "filters format", "filters setsar", "filters transpose", "filters aresample", "bsfs filter_units"},
 	canAudio:     {"encoders libmp3lame", "encoders png", "muxers mp3", "muxers image2", "filters aresample"},
 	canColours:   {"filters zscale", "filters format", "demuxers png_pipe", "decoders png", "encoders png"},
+	canTones:     {"filters zscale", "filters tonemap", "filters format"},
 	readMatroska: {"demuxers matroska", "decoders vp8", "decoders vp9", "decoders opus", "decoders vorbis"},
 	readOgg:      {"demuxers ogg", "decoders vorbis", "decoders opus"},
 	readMP3:      {"demuxers mp3", "decoders mp3float"},

@@ -94,14 +94,18 @@ func probed(t testing.TB, path string) clip.Info {
 
 // stream is what the tests ask ffprobe for by themselves, so that Probe is not its own witness.
 type stream struct {
-	Type   string            `json:"codec_type"`
-	Codec  string            `json:"codec_name"`
-	Pixels string            `json:"pix_fmt"`
-	Width  int               `json:"width"`
-	Height int               `json:"height"`
-	Rate   string            `json:"r_frame_rate"`
-	Read   string            `json:"nb_read_frames"`
-	Tags   map[string]string `json:"tags"`
+	Type      string            `json:"codec_type"`
+	Codec     string            `json:"codec_name"`
+	Pixels    string            `json:"pix_fmt"`
+	Range     string            `json:"color_range"`
+	Matrix    string            `json:"color_space"`
+	Transfer  string            `json:"color_transfer"`
+	Primaries string            `json:"color_primaries"`
+	Width     int               `json:"width"`
+	Height    int               `json:"height"`
+	Rate      string            `json:"r_frame_rate"`
+	Read      string            `json:"nb_read_frames"`
+	Tags      map[string]string `json:"tags"`
 }
 
 type described struct {

@@ -250,13 +250,18 @@ func TestWorkWithoutEnd(t *testing.T) {
 // TestTheLargestFrames is about memoryLimit, which has to suffice for what is allowed.
 func TestTheLargestFrames(t *testing.T) {
 	t.Parallel()
-	in := ffmpeg(t, "in.mkv", "-f lavfi -i testsrc=s=3840x2160:r=60:d=0.2 -c:v libx265 -preset ultrafast -x265-params log-level=none -pix_fmt yuv420p10le")
-	made, err := tools(t).Video(t.Context(), in, t.TempDir(), probed(t, in))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if made.Info.Width != 3840 || made.Info.Frames != 12 {
-		t.Errorf("made %+v", made.Info)
+	for name, light := range map[string]string{"usual": "", "of a high dynamic range": " -color_trc arib-std-b67"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			in := ffmpeg(t, "in.mkv", "-f lavfi -i testsrc=s=3840x2160:r=60:d=0.2 -c:v libx265 -preset ultrafast -x265-params log-level=none -pix_fmt yuv420p10le"+light)
+			made, err := tools(t).Video(t.Context(), in, t.TempDir(), probed(t, in))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if made.Info.Width != 3840 || made.Info.Frames != 12 {
+				t.Errorf("made %+v", made.Info)
+			}
+		})
 	}
 }
 

@@ -34,7 +34,8 @@ var clean = []string{"-map_metadata", "-1", "-map_metadata:s", "-1", "-map_chapt
 var withoutSEI = []string{"-bsf:v", "filter_units=remove_types=6"}
 
 // Video makes an MP4 with H.264 and AAC in folder. Streams that are so already are copied, so that nothing is lost; a rotation then stays
-// beside the frames, as players expect it. All else is drawn anew: turned, of even size, at a constant rate of at most 60 frames a second.
+// beside the frames, as players expect it. All else is drawn anew: turned, of even size, at a constant rate of at most 60 frames a second. So
+// is what phones take with a high dynamic range (HLG, PQ), where ffmpeg can bring it to what every screen shows.
 func (t *Tools) Video(ctx context.Context, in, folder string, info Info) (Result, error) {
 	return t.film(ctx, in, folder, info, info.HasAudio())
 }
@@ -60,7 +61,8 @@ func (t *Tools) film(ctx context.Context, in, folder string, info Info, sound bo
 	}
 	end := []string{"-movflags", "+faststart", "-write_tmcd", "0", "-f", "mp4"}
 	made := Result{Path: filepath.Join(folder, "video.mp4"), Type: "video/mp4", Ext: ".mp4"}
-	if info.passes(sound) {
+	tones := t.can[canTones] && info.light.high()
+	if info.passes(sound) && !tones {
 		args := slices.Concat(streams, []string{"-c", "copy"}, withoutSEI, end)
 		result, err := t.make(ctx, in, info, made, args)
 		if !errors.Is(err, ErrFormat) {
@@ -68,7 +70,7 @@ func (t *Tools) film(ctx context.Context, in, folder string, info Info, sound bo
 		}
 		// What cannot be copied, with broken times perhaps, may still be drawn anew.
 	}
-	return t.make(ctx, in, info, made, slices.Concat(streams, encode(info), withoutSEI, end))
+	return t.make(ctx, in, info, made, slices.Concat(streams, encode(info, tones), withoutSEI, end))
 }
 
 // passes reports whether the streams are already what is wanted (VIDEO_PASSTHROUGH_OPTIONS).
@@ -76,15 +78,19 @@ func (i Info) passes(sound bool) bool {
 	return (i.Kind == MOV || i.Kind == Matroska) && i.VideoCodec == "h264" && i.PixelFormat == "yuv420p" && (!sound || i.AudioCodec == "aac")
 }
 
-// encode are the arguments that draw a video anew.
-func encode(info Info) []string {
+// encode are the arguments that draw a video anew, with its light brought to what screens show where tones says so.
+func encode(info Info, tones bool) []string {
 	width, height := max(2, info.Width&^1), max(2, info.Height&^1)
 	filters := []string{"fps=" + strconv.FormatFloat(rate(info), 'f', 6, 64)}
 	if info.square && info.Width > 1 && info.Height > 1 {
 		filters = append(filters, "crop=trunc(iw/2)*2:trunc(ih/2)*2") // cut rather than scaled, which would blur
 	}
 	// Every frame is brought to the one size: a stream may change its own on the way.
-	filters = append(filters, fmt.Sprintf("scale=%d:%d", width, height), "setsar=1", "format=yuv420p")
+	filters = append(filters, fmt.Sprintf("scale=%d:%d", width, height), "setsar=1")
+	if tones {
+		filters = append(filters, info.light.lower(floats), asVideo) // after the size: it costs as much as all the rest
+	}
+	filters = append(filters, "format=yuv420p")
 	bits := int(float64(width) * float64(height) * 30 * bitsPerPixel)
 	if info.Duration > 0 {
 		bits = min(bits, int(MaxSize*8/max(info.Duration, 1))-soundBits)
@@ -158,7 +164,11 @@ func (t *Tools) Poster(ctx context.Context, in, folder string, info Info) (Resul
 	side := func(of string) string {
 		return fmt.Sprintf("max(1,trunc(%s*min(1,sqrt(%d/(iw*sar*ih)))))", of, posterPixels)
 	}
-	size := fmt.Sprintf("scale=w='%s':h='%s':flags=area,setsar=1,format=rgb24", side("iw*sar"), side("ih"))
+	size := fmt.Sprintf("scale=w='%s':h='%s':flags=area,setsar=1,", side("iw*sar"), side("ih"))
+	if t.can[canTones] && info.light.high() {
+		size += "format=yuv444p10le," + info.light.lower(floats) + "," + asPicture + "," // colours for every pixel, for sides may be odd
+	}
+	size += "format=rgb24"
 	made := Result{Path: filepath.Join(folder, "poster.png"), Type: "image/png", Ext: ".png"}
 	args := []string{"-map", which, "-an", "-vf", size, "-frames:v", "1", "-c:v", "png", "-f", "image2", "-update", "1"}
 	if err := t.write(ctx, task{cpu: lookCPU, kind: info.Kind, most: MaxStillPixels, pixels: info.Width * info.Height}, in, made.Path, args); err != nil {

@@ -40,6 +40,8 @@ type Info struct {
 	channels int
 	// square is false where pixels are not.
 	square bool
+	// light is how bright the pixels are meant; zero for what every screen shows.
+	light light
 }
 
 // HasVideo reports whether there are moving pictures; a cover is none. HasAudio reports whether there is sound.
@@ -69,7 +71,7 @@ func input(path string, kind Kind, threads int) []string {
 }
 
 // asked are the only parts of ffprobe's answer that are wanted: titles and comments of strangers stay out.
-const asked = "format=format_name,duration,bit_rate,nb_streams:stream=codec_type,codec_name,width,height,pix_fmt,sample_aspect_ratio,r_frame_rate,avg_frame_rate,nb_frames," +
+const asked = "format=format_name,duration,bit_rate,nb_streams:stream=codec_type,codec_name,width,height,pix_fmt,color_space,color_transfer,color_primaries,sample_aspect_ratio,r_frame_rate,avg_frame_rate,nb_frames," +
 	"bit_rate,duration,channels,channel_layout,sample_rate:stream_disposition=attached_pic:stream_side_data=rotation:side_data=rotation"
 
 // answer is what ffprobe says.
@@ -88,6 +90,9 @@ type stream struct {
 	Width         int    `json:"width"`
 	Height        int    `json:"height"`
 	PixelFormat   string `json:"pix_fmt"`
+	Matrix        string `json:"color_space"`
+	Transfer      string `json:"color_transfer"`
+	Primaries     string `json:"color_primaries"`
 	Aspect        string `json:"sample_aspect_ratio"`
 	BaseRate      string `json:"r_frame_rate"`
 	FrameRate     string `json:"avg_frame_rate"`
@@ -184,6 +189,7 @@ func (s stream) video(info *Info) {
 	if s.Codec == "" {
 		info.VideoCodec = "unknown"
 	}
+	info.light = s.light()
 	info.Width, info.Height = s.Width, s.Height
 	info.FrameRate, info.BaseRate = ratio(s.FrameRate, "/"), ratio(s.BaseRate, "/")
 	if aspect := ratio(s.Aspect, ":"); aspect > 0 && aspect != 1 {

@@ -10,11 +10,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"unicode/utf16"
 )
 
 // Still decodes an AVIF or HEIC into a PNG in folder, turned upright and without metadata, for the picture package to work on. How many
-// pixels there are is known before any is decoded. Colours of Display P3, which phones write, are brought to sRGB where ffmpeg can.
+// pixels there are is known before any is decoded. Colours of Display P3, which phones write, are brought to sRGB where ffmpeg can,
+// and so is light of a high dynamic range (PQ, HLG).
 func (t *Tools) Still(ctx context.Context, in, folder string, kind Kind) (Result, error) {
 	if kind != AVIF && kind != HEIC || !t.Can(kind) {
 		return Result{}, ErrUnavailable
@@ -36,10 +36,8 @@ func (t *Tools) Still(ctx context.Context, in, folder string, kind Kind) (Result
 	if err := t.decodeStill(ctx, in, made.Path, with); err != nil {
 		return Result{}, err
 	}
-	if found.wide && t.can[canColours] {
-		if err := t.narrow(ctx, made.Path); err != nil {
-			return Result{}, err
-		}
+	if err := t.narrow(ctx, made.Path, found); err != nil {
+		return Result{}, err
 	}
 	return pictureMade(made)
 }
@@ -70,20 +68,6 @@ func (t *Tools) decodeStill(ctx context.Context, in, out string, how ability) er
 		}
 	}
 	return fmt.Errorf("%w: no picture came out", ErrFormat)
-}
-
-// narrow brings the colours of a PNG from Display P3 to sRGB.
-func (t *Tools) narrow(ctx context.Context, path string) error {
-	out := path + ".srgb.png"
-	const filter = "format=gbrap,zscale=primariesin=smpte432:transferin=iec61966-2-1:matrixin=gbr:rangein=full:primaries=bt709:transfer=iec61966-2-1:matrix=gbr:range=full,format=rgba"
-	err := t.write(ctx, task{cpu: lookCPU, kind: "png_pipe", most: MaxStillPixels, pixels: MaxStillPixels}, path, out, []string{"-vf", filter, "-frames:v", "1", "-c:v", "png", "-f", "image2", "-update", "1"})
-	if err != nil {
-		return err
-	}
-	if err := os.Rename(out, path); err != nil {
-		return fmt.Errorf("replacing a picture: %w", err)
-	}
-	return nil
 }
 
 // pictureMade cleans a PNG that was made, and reads its size. One that is not there is ErrFormat: nothing could be decoded.
@@ -179,10 +163,11 @@ func sane(width, height int) bool {
 }
 
 // still is what the boxes of an AVIF or HEIC say: how large the largest picture in it is, before it is turned, and whether its colours are
-// those of Display P3.
+// those of Display P3, or of a high dynamic range.
 type still struct {
 	width, height int
 	wide          bool
+	light         light
 }
 
 // metaLimit is how many bytes the box that describes the pictures may have; with a thousand tiles it has 50 kB, and a colour profile more.
@@ -234,6 +219,7 @@ func findMeta(r io.ReaderAt) ([]byte, error) {
 // describe reads the properties of pictures: meta, iprp, ipco.
 func describe(meta []byte) (still, error) {
 	var found still
+	var lights []light
 	for property := range boxes(inside(inside(meta, "iprp"), "ipco")) {
 		body := property.body
 		switch {
@@ -247,28 +233,17 @@ func describe(meta []byte) (still, error) {
 			}
 		case property.name == "colr":
 			found.wide = found.wide || isP3(body)
+			lights = append(lights, lightOf(body))
 		}
 	}
 	if !sane(found.width, found.height) {
 		return still{}, fmt.Errorf("%w: no picture has a size", ErrFormat)
 	}
-	return found, nil
-}
-
-// isP3 knows Display P3 by its number (ISO 23091-2) or by the name of a profile.
-func isP3(colr []byte) bool {
-	const number, name = 12, "Display P3"
-	switch {
-	case has(colr, 0, "nclx") && len(colr) >= 6:
-		return binary.BigEndian.Uint16(colr[4:]) == number
-	case has(colr, 0, "prof"):
-		var wide []byte
-		for _, c := range utf16.Encode([]rune(name)) {
-			wide = binary.BigEndian.AppendUint16(wide, c)
-		}
-		return bytes.Contains(colr, []byte(name)) || bytes.Contains(colr, wide)
+	// A picture of the usual range may have a map beside it that makes it brighter, and says how: then not all say the same.
+	if mapped := bytes.Contains(inside(meta, "iinf"), []byte("tmap")); len(lights) > 0 && !mapped && !slices.ContainsFunc(lights, func(l light) bool { return l != lights[0] }) {
+		found.light = lights[0]
 	}
-	return false
+	return found, nil
 }
 
 type box struct {
