@@ -89,19 +89,33 @@ func (b *Browser) load(method, address string, fields url.Values) Page {
 	return Page{}
 }
 
+// Upload sends a form with a file, written as it stands, and shows the page that it leads to.
+func (b *Browser) Upload(path, kind, form string) Page {
+	b.t.Helper()
+	page := b.send(http.MethodPost, b.server.URL+path, kind, strings.NewReader(form))
+	if at, err := page.URL.Parse(page.Header.Get("Location")); err == nil && page.Status == http.StatusSeeOther {
+		return b.load(http.MethodGet, at.String(), nil)
+	}
+	return page
+}
+
 func (b *Browser) ask(method, address string, fields url.Values) Page {
 	b.t.Helper()
-	var body io.Reader
-	if fields != nil {
-		body = strings.NewReader(fields.Encode())
+	if fields == nil {
+		return b.send(method, address, "", nil)
 	}
+	return b.send(method, address, "application/x-www-form-urlencoded", strings.NewReader(fields.Encode()))
+}
+
+func (b *Browser) send(method, address, kind string, body io.Reader) Page {
+	b.t.Helper()
 	request, err := http.NewRequestWithContext(b.t.Context(), method, address, body)
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	request.Header.Set("Accept", "text/html,application/xhtml+xml")
-	if fields != nil {
-		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if kind != "" {
+		request.Header.Set("Content-Type", kind)
 		request.Header.Set("Origin", b.server.URL)
 		request.Header.Set("Sec-Fetch-Site", "same-origin")
 	}

@@ -15,8 +15,10 @@ import (
 // TestHostileFiles uploads files whose names or contents are attacks.
 func TestHostileFiles(t *testing.T) {
 	t.Parallel()
-	s := Start(t, One)
+	aside := t.TempDir()
+	s := Start(t, One, Env("TMPDIR", aside))
 	ann := s.Person("ann")
+	s.Step(t, "lists", func(t *testing.T) { hostileLists(t, s, ann, aside) })
 	s.Step(t, "names", func(t *testing.T) { hostileNames(t, s, ann) })
 	s.Step(t, "markup", func(t *testing.T) { hostileMarkup(t, s, ann) })
 }
@@ -55,6 +57,76 @@ func hostileNames(t *testing.T, s *Server, ann Person) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// MED-07: names of files with lists are shown and nothing else; lists that are too large are refused in words, and nothing is left of them, neither
+// in the database nor where the server puts files aside.
+func hostileLists(t *testing.T, s *Server, ann Person, aside string) {
+	b := s.Browser()
+	b.SignIn(ann.Email, ann.Password).Want(http.StatusOK)
+	send := func(name, list string) Page {
+		token := b.Open("/settings/imports").Want(http.StatusOK).Form("file", "/settings/imports").Fields.Get("_csrf")
+		form := "--edge\r\nContent-Disposition: form-data; name=\"_csrf\"\r\n\r\n" + token + "\r\n--edge\r\nContent-Disposition: form-data; name=\"type\"\r\n\r\nblocking\r\n" +
+			"--edge\r\nContent-Disposition: form-data; name=\"mode\"\r\n\r\nmerge\r\n" +
+			"--edge\r\nContent-Disposition: form-data; name=\"data\"; filename=\"" + name + "\"\r\nContent-Type: text/csv\r\n\r\n" + list + "\r\n--edge--\r\n"
+		return b.Upload("/settings/imports", "multipart/form-data; boundary=edge", form)
+	}
+	baseline := diskUse(t, s.Data)
+	for what, c := range map[string]struct {
+		list   string
+		status int
+		says   string
+	}{
+		"a million lines":         {strings.Repeat("a@b.example\n", 1_000_000), 422, "more than 20000"},
+		"a million values":        {strings.Repeat(",", 10_000_000), 422, "too long"},
+		"more bytes than allowed": {strings.Repeat("a@b.example\n", 2_000_000), 413, "too large"},
+	} {
+		if page := send("x.csv", c.list); page.Status != c.status || !strings.Contains(page.Body, c.says) || !strings.Contains(page.Header.Get("Content-Type"), "text/html") {
+			t.Errorf("%s: %d %s", what, page.Status, shorten([]byte(page.Body)))
+		}
+		if page := b.Open("/settings/imports").Want(http.StatusOK); strings.Contains(page.Body, "x.csv") {
+			t.Errorf("%s: something was kept", what)
+		}
+	}
+	if now := diskUse(t, s.Data); now > baseline+4<<20 { // room for what SQLite keeps beside the database
+		t.Errorf("the disk has %d bytes, it had %d", now, baseline)
+	}
+	for _, name := range []string{"../../evil1.csv", `..\..\evil2.csv`, `C:\evil3.csv`, "%2e%2e%2fevil4.csv", "evil5\x00.csv", "/tmp/evil6.csv", strings.Repeat("evil7", 800) + ".csv", "..", "<script>alert(1)</script>.csv", "evil8\xff.csv"} {
+		page := send(name, "a@b.example\n")
+		if page.Status > 499 || strings.Contains(page.Body, "<script>alert") || len(page.Body) > 1<<20 {
+			t.Errorf("a list called %.40q: %d %s", name, page.Status, shorten([]byte(page.Body)))
+		}
+		if page.Status == http.StatusBadRequest && strings.Contains(name, "\x00") {
+			continue // no form has such a line
+		}
+		if page.Status != http.StatusOK {
+			t.Errorf("a list called %.40q is not taken: %d %s", name, page.Status, shorten([]byte(page.Body)))
+			continue
+		}
+		b.load("POST", page.URL.String()+"/cancel", page.Form("", "/cancel").Fields) // only some may wait
+	}
+	if left, err := filepath.Glob(filepath.Join(aside, "multipart-*")); err != nil || len(left) != 0 {
+		t.Errorf("left are %v, %v", left, err)
+	}
+}
+
+// diskUse is how many bytes the files in a folder have.
+func diskUse(t *testing.T, folder string) (sum int64) {
+	t.Helper()
+	err := filepath.WalkDir(folder, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			sum += info.Size()
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sum
 }
 
 // MED-12: this server reads no XML. Whatever is XML is refused by the doors that take files and by those that ask other servers, and nothing that

@@ -167,19 +167,27 @@ func TestFilesThatAreNoLists(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	b := w.browser()
-	b.signIn(w.person("ann"))
+	u := w.person("ann")
+	b.signIn(u)
 	for what, f := range map[string][3]string{
 		"no type":             {"sessions", "a@b.example\n", "Choose what"},
 		"nothing":             {"following", "\n\n", "nothing in the file"},
 		"another type":        {"following", "#domain\nfar.example\n", "not of the type"},
 		"too many lines":      {"blocking", strings.Repeat("a@b.example\n", 20001), "more than 20000"},
 		"a long value":        {"blocking", strings.Repeat("a", 3000) + "\n", "too long"},
+		"a million lines":     {"blocking", strings.Repeat("a\n", 1_000_000), "more than 20000"},
+		"a million values":    {"blocking", strings.Repeat(",", 1_000_000) + "\n", "line that is too long"},
+		"values over lines":   {"blocking", strings.Repeat("\"\n\",", 100_000) + "\n", "line that is too long"},
+		"a quote left open":   {"blocking", "\"" + strings.Repeat("a@b.example\n", 100_000), "line that is too long"},
 		"bytes, not text":     {"blocking", "\xff\xfe\x00\n", "no text"},
 		"an ActivityPub file": {"bookmarks", `{"type":"Create"}` + "\x00", "no text"},
 	} {
 		if said := b.bring(f[0], "merge", "x.csv", f[1], 422); !strings.Contains(said, f[2]) {
 			t.Errorf("%s: %s", what, plain(said))
 		}
+	}
+	if list, err := w.archive.Imports(w.Ctx(), w.DB, u.AccountID, 1); err != nil || len(list) != 0 {
+		t.Errorf("kept of that are %v, %v", list, err)
 	}
 	for range 5 {
 		b.bring("blocking", "merge", "x.csv", "a@b.example\n", 303)
