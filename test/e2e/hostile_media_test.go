@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/gomph/gomph/internal/testkit/draw"
 )
 
 // said is what the API says of a file. Each part is what a client in a strict language would read it as.
@@ -98,7 +100,7 @@ func hostilePictures(t *testing.T, s *Server, ann Person) {
 
 // hostileFocus is what a client of this server sends: refused, or brought within the picture as Mastodon does; a refusal changes nothing.
 func hostileFocus(t *testing.T, s *Server, ann Person) {
-	first := Multipart{Fields: url.Values{"focus": {"0.25,-0.5"}, "description": {"as it was"}}, Files: map[string][]byte{"file": drawn(5)}}
+	first := Multipart{Fields: url.Values{"focus": {"0.25,-0.5"}, "description": {"as it was"}}, Files: map[string][]byte{"file": draw.PNG(draw.Noise(48, 32, 5))}}
 	var up said
 	ann.Do("POST", "/api/v1/media", first).Want(http.StatusOK).Into(&up)
 	at := "/api/v1/media/" + up.ID
@@ -106,7 +108,7 @@ func hostileFocus(t *testing.T, s *Server, ann Person) {
 		for path, method := range map[string]string{"/api/v1/media": "POST", "/api/v2/media": "POST", at: "PUT"} {
 			var body any = url.Values{"focus": {focus}, "description": {"changed"}}
 			if method == "POST" {
-				body = Multipart{Fields: url.Values{"focus": {focus}}, Files: map[string][]byte{"file": drawn(6)}}
+				body = Multipart{Fields: url.Values{"focus": {focus}}, Files: map[string][]byte{"file": draw.PNG(draw.Noise(48, 32, 6))}}
 			}
 			answer := ann.Do(method, path, body)
 			var got said

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gomph/gomph/internal/testkit/draw"
+
 	"github.com/gomph/gomph/internal/kit/blob"
 	"github.com/gomph/gomph/internal/kit/blob/s3"
 	"github.com/gomph/gomph/internal/testkit/s3test"
@@ -83,13 +85,13 @@ func filesElsewhere(t *testing.T, s *Server, own, remote blob.Store) {
 	other.Serve("", document)
 	other.Page("/avatar.png", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "image/png")
-		_, _ = w.Write(drawn(11))
+		_, _ = w.Write(draw.PNG(draw.Noise(48, 32, 11)))
 	})
 	ann := s.Person("ann")
 	before := names(t, own)
 
 	var up uploaded
-	ann.Do("POST", "/api/v2/media", Multipart{Files: map[string][]byte{"file": drawn(12)}}).Want(http.StatusOK).Into(&up)
+	ann.Do("POST", "/api/v2/media", Multipart{Files: map[string][]byte{"file": draw.PNG(draw.Noise(48, 32, 12))}}).Want(http.StatusOK).Into(&up)
 	after := names(t, own)
 	if len(after) != len(before)+2 || len(names(t, remote)) != 0 {
 		t.Errorf("after an upload its place has %v, the other %v", after, names(t, remote))
