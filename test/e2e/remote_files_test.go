@@ -9,10 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gomph/gomph/internal/testkit/draw"
-
 	"github.com/gomph/gomph/internal/kit/blob"
 	"github.com/gomph/gomph/internal/kit/blob/s3"
+	"github.com/gomph/gomph/internal/testkit/draw"
 	"github.com/gomph/gomph/internal/testkit/s3test"
 )
 
