@@ -1,7 +1,7 @@
 // Package s3test owns the S3 servers that tests run against: real ones that others wrote, each started privately on a free port of 127.0.0.1.
 //
 // One that is not built yet is built where everything must run, when CI or GOMPH_TEST_ALL is set, and skipped elsewhere: `make s3-servers`
-// builds both.
+// builds them.
 package s3test
 
 import (
@@ -39,8 +39,10 @@ const (
 
 // Server is a running S3 server, with an empty bucket of the test's own.
 type Server struct {
-	// Name is minio or versitygw.
+	// Name is minio, versitygw or rclone.
 	Name string
+	// Policies says that its buckets have policies, and may be public by them.
+	Policies bool
 	// Address is its host:port, and Endpoint its URL.
 	Address, Endpoint string
 	// AccessKey and SecretKey are those of its root.
@@ -73,7 +75,7 @@ func Each(t *testing.T, test func(t *testing.T, server Server)) {
 	}
 }
 
-// MinIO is a server of that kind alone, for what the other one does not have.
+// MinIO is a server of that kind alone, for what others do not have.
 func MinIO(t testing.TB) Server {
 	t.Helper()
 	return start(t, 0)
@@ -217,13 +219,13 @@ func (r *running) start(p program, file string, port int) error {
 		return fmt.Errorf("starting %s: %w: %s", p.name, err, said)
 	}
 	r.server = Server{
-		Name: p.name, Address: address, Endpoint: "http://" + address, AccessKey: key, SecretKey: secret, Admin: admin,
+		Name: p.name, Policies: p.policies, Address: address, Endpoint: "http://" + address, AccessKey: key, SecretKey: secret, Admin: admin,
 		Options: s3.Options{Endpoint: "http://" + address, Region: region, AccessKey: key, SecretKey: secret, PathStyle: true},
 	}
 	return nil
 }
 
-// region is what both servers say theirs is.
+// region is what all servers say theirs is.
 const region = "us-east-1"
 
 // wait asks until a server answers.

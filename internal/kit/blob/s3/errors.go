@@ -80,7 +80,6 @@ func (s *Store) unreachable(err error) string {
 		wrongName x509.HostnameError
 		noTLS     tls.RecordHeaderError
 		op        *net.OpError
-		timeout   net.Error
 	)
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -91,7 +90,7 @@ func (s *Store) unreachable(err error) string {
 		return fmt.Sprintf("the certificate of %s is not trusted; GOMPH_CA_FILE may name an authority of your own", s.host)
 	case errors.As(err, &noTLS), strings.Contains(err.Error(), "HTTP response to HTTPS client"):
 		return fmt.Sprintf("%s does not speak https: begin S3_ENDPOINT with http://", s.host)
-	case errors.As(err, &timeout) && timeout.Timeout():
+	case isSlow(err):
 		return fmt.Sprintf("%s does not answer in time (S3_OPEN_TIMEOUT, S3_READ_TIMEOUT)", s.host)
 	case errors.As(err, &op) && op.Op == "dial":
 		return fmt.Sprintf("%s cannot be reached (S3_ENDPOINT)", s.host)
@@ -99,10 +98,15 @@ func (s *Store) unreachable(err error) string {
 	return ""
 }
 
+// isSlow reports whether the server did not answer in time.
+func isSlow(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
 // IsAway reports whether an error says that the server gave no answer of its own, which may pass, instead of a refusal.
 func IsAway(err error) bool {
 	code, status := answer(err)
-	var timeout net.Error
 	var op *net.OpError
 	var dns *net.DNSError
 	switch {
@@ -111,7 +115,7 @@ func IsAway(err error) bool {
 	case errors.As(err, &dns):
 		return dns.IsTemporary || dns.IsTimeout
 	}
-	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout() || errors.As(err, &op)
+	return errors.Is(err, context.DeadlineExceeded) || isSlow(err) || errors.As(err, &op)
 }
 
 // IsDenied reports whether an error says that the key is known, and may not do this.

@@ -48,7 +48,8 @@ func (s *Store) Walk(ctx context.Context, prefix, after string, each func(blob.I
 	return ctx.Err()
 }
 
-// Delete removes files, a thousand at a time, or one by one where the server cannot do better. In a bucket that keeps versions, older ones stay.
+// Delete removes files, a thousand at a time, fewer where the server is not done with so many in time, or one by one where it cannot do better. In a
+// bucket that keeps versions, older ones stay.
 func (s *Store) Delete(ctx context.Context, names ...string) error {
 	keys := make([]string, 0, len(names))
 	for _, name := range names {
@@ -56,17 +57,26 @@ func (s *Store) Delete(ctx context.Context, names ...string) error {
 			keys = append(keys, s.key(name))
 		}
 	}
-	for some := range slices.Chunk(keys, batch) {
-		err := s.deleteMany(ctx, some)
+	for len(keys) > 0 {
+		n := min(len(keys), int(s.fits.Load()))
+		err := s.deleteMany(ctx, keys[:n])
+		if isSlow(err) && n > fewest && ctx.Err() == nil {
+			s.fits.Store(int64(n / 2)) // and these once more: those that are gone by now are no trouble
+			continue
+		}
 		if errors.Is(err, errNoBatches) {
-			err = s.deleteEach(ctx, some)
+			err = s.deleteEach(ctx, keys[:n])
 		}
 		if err != nil {
 			return s.failed("deleting files", "s3:DeleteObject", err)
 		}
+		keys = keys[n:]
 	}
 	return ctx.Err()
 }
+
+// fewest is how many files any server should be able to delete in one request in time.
+const fewest = 10
 
 // errNoBatches means that the server deletes only one by one.
 var errNoBatches = errors.New("the server does not delete many files at once")

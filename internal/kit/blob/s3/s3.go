@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/minio/minio-go/v7"
@@ -84,6 +85,8 @@ type Store struct {
 	core   *minio.Core
 	counts *counter
 	host   string // as an admin knows it, for messages
+	// fits is how many files the server deletes in one request in time, as far as is known.
+	fits atomic.Int64
 }
 
 var _ blob.Store = (*Store)(nil)
@@ -98,6 +101,7 @@ func Open(o Options) (*Store, error) {
 		next = transport(o)
 	}
 	s := &Store{o: o, host: o.Endpoint, counts: &counter{next: next, observe: o.Observe}}
+	s.fits.Store(batch)
 	lookup := minio.BucketLookupDNS
 	switch {
 	case o.PathStyle:

@@ -4,11 +4,15 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -378,5 +382,46 @@ func TestOptionsThatCannotWork(t *testing.T) {
 		if got, err := s3test.Open(t, o).Presign(t.Context(), "x", time.Minute); err != nil || !strings.HasPrefix(got, want) {
 			t.Errorf("%s, not %s: %v", got, want, err)
 		}
+	}
+}
+
+// A server that is not done with many files in time is asked to delete fewer, and that is not found out anew each time.
+func TestSlowServersDeleteFewerAtOnce(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var asked []int
+	gone := map[string]bool{}
+	stop := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		keys := regexp.MustCompile(`<Key>([^<]*)</Key>`).FindAllSubmatch(body, -1)
+		mu.Lock()
+		asked = append(asked, len(keys))
+		mu.Unlock()
+		if len(keys) > 300 {
+			<-stop
+			return
+		}
+		mu.Lock()
+		for _, key := range keys {
+			gone[string(key[1])] = true
+		}
+		mu.Unlock()
+		_, _ = io.WriteString(w, `<?xml version="1.0" encoding="UTF-8"?><DeleteResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"></DeleteResult>`)
+	}))
+	t.Cleanup(server.Close)
+	t.Cleanup(func() { close(stop) })
+	s := s3test.Open(t, s3.Options{Endpoint: server.URL, Bucket: "files", Region: "us-east-1", AccessKey: "KEY", SecretKey: "secret", PathStyle: true, ReadTimeout: 2 * time.Second})
+	names := make([]string, 1100)
+	for i := range names {
+		names[i] = fmt.Sprintf("a/%04d.png", i)
+	}
+	for _, some := range [][]string{names[:1000], names[1000:], names[:1]} {
+		if err := s.Delete(t.Context(), some...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := []int{1000, 500, 250, 250, 250, 250, 100}; !slices.Equal(slices.DeleteFunc(asked, func(n int) bool { return n == 0 }), want) || len(gone) != len(names) {
+		t.Errorf("%d are gone, asked to delete %v, not %v", len(gone), asked, want)
 	}
 }
