@@ -111,6 +111,36 @@ func TestBelowTheListTheFeedGoesOnInSQL(t *testing.T) {
 	w.expect("upward into the list", w.home(w.feeds, ann.ID, db.Page{MinID: int64(posts[feeds.Length+1].ID), Limit: 3}), posts[feeds.Length-2], posts[feeds.Length-1], posts[feeds.Length])
 }
 
+// What is brought late, by a job that ran again or from a server that was away, lies below a list that was computed anew: what is between is not skipped.
+func TestALatePostLeavesNoGap(t *testing.T) {
+	t.Parallel()
+	client, _ := redistest.Open(t)
+	for name, c := range map[string]cache.Cache{"local": local(), "redis": cache.NewRedis(client, "")} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := open(t, dbtest.SQLite(t), c)
+			ann, ben := w.Account("ann"), w.Account("ben")
+			w.Follow(ann, ben)
+			w.pump()
+			var posts []*statuses.Status
+			for i := range 300 {
+				posts = append(posts, w.Post(ben, fmt.Sprint(i)))
+			}
+			late := w.Events() // whose jobs have to wait
+			slices.Reverse(posts)
+			w.home(w.feeds, ann.ID, db.Page{})
+			w.must(w.react(late[20]))
+			read := func(p db.Page) ([]statuses.ID, error) { return w.feeds.Home(w.ctx, w.DB, ann.ID, p) }
+			w.expect("after one of them", w.all(read, 40), posts...)
+			w.expect("upward from below", w.home(w.feeds, ann.ID, db.Page{MinID: int64(posts[290].ID), Limit: 40}), posts[250:290]...)
+			for _, e := range late {
+				w.must(w.react(e))
+			}
+			w.expect("after all of them", w.all(read, 40), posts...)
+		})
+	}
+}
+
 func TestStatementsAreBounded(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {

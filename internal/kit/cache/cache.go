@@ -39,7 +39,8 @@ type Cache interface {
 	// Incr adds to a counter and gives the sum. A new one starts at zero and lives for ttl from then on.
 	Incr(ctx context.Context, key string, by int64, ttl time.Duration) (int64, error)
 
-	// ListPush puts ids on those of the lists that exist or are being built, and keeps their newest max. One round trip.
+	// ListPush puts ids on those of the lists that exist or are being built, and keeps their newest max. An id below all that are on a list is
+	// left out: whether others lie between is known to the source alone, and the list must have no gap. One round trip.
 	ListPush(ctx context.Context, entries []ListEntry, max int) error
 	// ListRemove takes ids from a list, and from what is being built for it.
 	ListRemove(ctx context.Context, key string, ids ...int64) error
@@ -48,8 +49,8 @@ type Cache interface {
 	ListRange(ctx context.Context, key string, maxID, sinceID, minID int64, limit int) (ids []int64, exists bool, err error)
 	// ListStart begins a build: from here on, pushes and removals are remembered until ListPut. Several may build at once.
 	ListStart(ctx context.Context, key string) (Build, error)
-	// ListPut replaces a list by ids and by what happened since the build began, keeps the newest max for ttl, and reports true. It
-	// does nothing and reports false when the list was dropped meanwhile or the build took longer than BuildTime.
+	// ListPut replaces a list by ids and by what happened since the build began, keeps the newest max for ttl, and reports true. Pushes below all of
+	// ids are left out, as ListPush does. It does nothing and reports false when the list was dropped meanwhile or the build took longer than BuildTime.
 	ListPut(ctx context.Context, key string, build Build, ids []int64, max int, ttl time.Duration) (bool, error)
 	// ListDrop forgets lists and all builds that have begun for them: what those have read may be stale.
 	ListDrop(ctx context.Context, keys ...string) error

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"math"
 	"slices"
 	"time"
 )
@@ -15,9 +16,10 @@ func (l *Local) ListPush(_ context.Context, entries []ListEntry, max int) error 
 	}
 	for i := range entries {
 		en := &entries[i]
-		l.change(en.Key, true, max, en.ID)
-		if len(en.Extra) > 0 {
-			l.change(en.Key, true, max, en.Extra...)
+		if len(en.Extra) == 0 {
+			l.change(en.Key, true, max, en.ID)
+		} else {
+			l.change(en.Key, true, max, append([]int64{en.ID}, en.Extra...)...)
 		}
 	}
 	return nil
@@ -44,10 +46,11 @@ func (l *Local) change(key string, on bool, max int, ids ...int64) {
 	if e == nil {
 		return
 	}
+	lowest := lowestOf(e.ids)
 	for _, id := range ids {
 		at, found := slices.BinarySearch(e.ids, id)
 		switch {
-		case on && !found:
+		case on && !found && id > lowest:
 			e.ids = slices.Insert(e.ids, at, id)
 		case !on && found:
 			e.ids = slices.Delete(e.ids, at, at+1)
@@ -57,6 +60,14 @@ func (l *Local) change(key string, on bool, max int, ids ...int64) {
 		e.ids = newest(e.ids, max)
 	}
 	s.weigh(e)
+}
+
+// lowestOf is where a list ends; below it nothing is put.
+func lowestOf(ids []int64) int64 {
+	if len(ids) == 0 {
+		return math.MinInt64
+	}
+	return slices.Min(ids)
 }
 
 // newest cuts an ascending list to its largest ids, in place.
@@ -134,8 +145,9 @@ func (l *Local) ListPut(_ context.Context, key string, build Build, ids []int64,
 			merged = append(merged, id)
 		}
 	}
+	lowest := lowestOf(ids)
 	for id, on := range changes.changes {
-		if on {
+		if on && id >= lowest {
 			merged = append(merged, id)
 		}
 	}

@@ -25,8 +25,9 @@ for i = 1, #KEYS, 2 do
   local n = tonumber(ARGV[at])
   local list = redis.call('EXISTS', KEYS[i]) == 1
   local building = redis.call('EXISTS', KEYS[i + 1]) == 1
+  local empty = list and redis.call('ZCARD', KEYS[i]) == 1
   for j = at + 1, at + n do
-    if list then redis.call('ZADD', KEYS[i], 0, ARGV[j]) end
+    if list and (empty or redis.call('ZLEXCOUNT', KEYS[i], '(', '(' .. ARGV[j]) > 0) then redis.call('ZADD', KEYS[i], 0, ARGV[j]) end
     if building then redis.call('HSET', KEYS[i + 1], ARGV[j], '1') end
   end
   if list then redis.call('ZREMRANGEBYRANK', KEYS[i], 1, -(tonumber(ARGV[1]) + 1)) end
@@ -61,13 +62,12 @@ redis.call('ZADD', KEYS[1], 0, '')
 for i = 4, #ARGV do redis.call('ZADD', KEYS[1], 0, ARGV[i]) end
 local changes = redis.call('HGETALL', KEYS[2])
 for i = 1, #changes, 2 do
-  if changes[i] ~= 'g' then
-    if changes[i + 1] == '1' then
-      redis.call('ZADD', KEYS[1], 0, changes[i])
-    else
-      redis.call('ZREM', KEYS[1], changes[i])
-    end
+  if changes[i] ~= 'g' and changes[i + 1] == '1' and (#ARGV == 3 or redis.call('ZLEXCOUNT', KEYS[1], '(', '(' .. changes[i]) > 0) then
+    redis.call('ZADD', KEYS[1], 0, changes[i])
   end
+end
+for i = 1, #changes, 2 do
+  if changes[i + 1] == '0' then redis.call('ZREM', KEYS[1], changes[i]) end
 end
 redis.call('ZREMRANGEBYRANK', KEYS[1], 1, -(tonumber(ARGV[2]) + 1))
 if ARGV[3] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"sync"
 	"testing"
@@ -198,6 +199,14 @@ func trim(set map[int64]bool, keep int) map[int64]bool {
 	return trimmed
 }
 
+// lowest is where a list ends, below which nothing is put.
+func lowest(ids []int64) int64 {
+	if len(ids) == 0 {
+		return math.MinInt64
+	}
+	return slices.Min(ids)
+}
+
 func model(t *testing.T, f Fixture) {
 	round := 0
 	rapid.Check(t, func(rt *rapid.T) {
@@ -223,11 +232,12 @@ func checkModel(t *testing.T, rt *rapid.T, c cache.Cache, space string) {
 			k, ids, keep := key.Draw(rt, "key"), few.Draw(rt, "ids"), length.Draw(rt, "keep")
 			first := id.Draw(rt, "id")
 			ok(c.ListPush(ctx, []cache.ListEntry{{Key: k, ID: first, Extra: ids}}, keep))
+			end := lowest(slices.Collect(maps.Keys(m.lists[k])))
 			for _, i := range append([]int64{first}, ids...) {
 				if m.changes[k] != nil {
 					m.changes[k][i] = true
 				}
-				if m.lists[k] != nil {
+				if m.lists[k] != nil && i >= end {
 					m.lists[k][i] = true
 				}
 			}
@@ -271,7 +281,7 @@ func checkModel(t *testing.T, rt *rapid.T, c cache.Cache, space string) {
 					merged[i] = true
 				}
 				for i, on := range m.changes[k] {
-					if delete(merged, i); on {
+					if delete(merged, i); on && i >= lowest(ids) {
 						merged[i] = true
 					}
 				}
