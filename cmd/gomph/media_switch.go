@@ -62,9 +62,6 @@ func (c *mediaSwitchCmd) change(e *env, a *app.App, root string) error {
 
 // tell prints which hosts there are.
 func (*mediaSwitchCmd) tell(e *env, a *app.App) error {
-	if err := a.Media.FollowHosts(e.ctx); err != nil {
-		return err
-	}
 	known, err := media.ReadHosts(e.ctx, a.DB, a.Site)
 	if err != nil {
 		return err

@@ -45,15 +45,16 @@ func New(ctx context.Context, c *config.Config, o Options) (*App, error) {
 		return nil, err
 	}
 	a := &App{base: b}
-	if err := a.build(); err != nil {
+	err = a.build()
+	if err == nil {
+		err = a.Media.FollowHosts(ctx)
+	}
+	if err == nil && o.FirstStart {
+		err = a.firstStart(ctx, o.Out)
+	}
+	if err != nil {
 		b.close()
 		return nil, err
-	}
-	if o.FirstStart {
-		if err := a.firstStart(ctx, o.Out); err != nil {
-			b.close()
-			return nil, err
-		}
 	}
 	return a, nil
 }

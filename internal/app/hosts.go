@@ -34,9 +34,6 @@ func (a *App) followHosts(ctx context.Context) error {
 
 // seeOrigins keeps from which hosts files are shown now, so that a change of them is known (requirement F16).
 func (a *App) seeOrigins(ctx context.Context) error {
-	if err := a.Media.FollowHosts(ctx); err != nil {
-		return err
-	}
 	return a.Media.SeeOrigins(ctx, media.OriginOf(a.Media.Addresses.Root()), append(a.Media.Addresses.Origins(), a.Site.Base()))
 }
 

@@ -65,6 +65,10 @@ func TestFilesGetAnotherHost(t *testing.T) {
 		if err := errors.Join(served(again), served(old), served(strings.Replace(old, s.Domain+"/system", host, 1)), shown(host)); err != nil || !strings.HasPrefix(again, "http://"+host) {
 			t.Errorf("after a restart: %s, %v", again, err)
 		}
+		if said := s.Command("doctor", "--only", "F12,F16"); !strings.Contains(said, "addresses of files begin with http://"+host) || !strings.Contains(said, "not announced a week before") {
+			t.Errorf("the doctor says: %s", said)
+		}
+		s.Command("media", "probe")
 		if page, err := ask(http.MethodGet, "http://"+host+"/@ann", "", nil); err != nil || page.Status != http.StatusNotFound {
 			t.Errorf("pages are there too: %d, %v", page.Status, err)
 		}

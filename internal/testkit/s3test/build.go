@@ -20,8 +20,8 @@ type program struct {
 	takes   string // how long a first build takes on two cores
 	// policies says that buckets have policies.
 	policies bool
-	env     func(key, secret string) []string
-	args    func(address, dir string) []string
+	env      func(key, secret string) []string
+	args     func(address, dir string) []string
 }
 
 var programs = []program{
