@@ -9,8 +9,8 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 LDFLAGS := -s -w -X github.com/gomph/gomph/internal/kit/config.Version=$(VERSION)
 # Announces a step, times it, and shows what to run when it fails.
 STEP := scripts/step
-# Two packages at a time: with their databases and the race detector that is what two cores and their memory carry.
-TESTFLAGS ?= -p 2 -timeout 20m
+# Three packages at a time: each waits now and then for its database or for a program of others, so that two cores are busy.
+TESTFLAGS ?= -p 3 -parallel 3 -timeout 20m
 # SQLite's own code, a million lines translated from C, is left out of the search for races: it is not ours, and half of the time that tests take with it.
 RACEFLAGS := -race -gcflags=modernc.org/...=-race=false
 
