@@ -278,16 +278,16 @@ func TestDeliveryProbesAreShared(t *testing.T) {
 // The attempts of a delivery span a week.
 func TestPushBackoff(t *testing.T) {
 	t.Parallel()
-	var total time.Duration
+	var least, most time.Duration
 	for attempt := 1; attempt < activitypub.PushAttempts; attempt++ {
-		wait := activitypub.PushBackoff(attempt)
-		if wait <= 0 || wait > 24*time.Hour {
-			t.Errorf("after attempt %d: %s", attempt, wait)
+		wait, base := activitypub.PushBackoff(attempt), min(time.Duration(attempt*attempt*attempt*attempt+15)*time.Second, 18*time.Hour)
+		if wait < base || wait > base*5/4 {
+			t.Errorf("after attempt %d: %s, not from %s to a quarter more", attempt, wait, base)
 		}
-		total += wait
+		least, most = least+base, most+base*5/4
 	}
-	if days := total.Hours() / 24; days < 6.3 || days > 7.7 {
-		t.Errorf("the attempts span %.1f days", days)
+	if least < 6*24*time.Hour || most > 9*24*time.Hour {
+		t.Errorf("the attempts span %s to %s", least, most)
 	}
 }
 
