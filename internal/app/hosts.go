@@ -18,18 +18,11 @@ const hostsEvery = 5 * time.Second
 
 // followHosts heeds changes of the files' host that were made in another process. Without the database everything stays as it is.
 func (a *App) followHosts(ctx context.Context) error {
-	tick := time.NewTicker(hostsEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-			if err := a.Media.FollowHosts(ctx); err != nil {
-				a.Log.Debug("looking where files are shown from", "error", err)
-			}
+	return every(ctx, hostsEvery, func() {
+		if err := a.Media.FollowHosts(ctx); err != nil {
+			a.Log.Debug("looking where files are shown from", "error", err)
 		}
-	}
+	})
 }
 
 // seeOrigins keeps from which hosts files are shown now, so that a change of them is known (requirement F16).

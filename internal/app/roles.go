@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/gomph/gomph/internal/kit/config"
 	"github.com/gomph/gomph/internal/kit/jobs"
@@ -128,6 +129,20 @@ func (a *App) Run(ctx context.Context, p Plan) error {
 	}
 	wg.Wait()
 	return errors.Join(failures...)
+}
+
+// every does something after each pause, until ctx ends.
+func every(ctx context.Context, pause time.Duration, do func()) error {
+	tick := time.NewTicker(pause)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			do()
+		}
+	}
 }
 
 func (a *App) work(ctx context.Context, p Plan) error {

@@ -54,16 +54,7 @@ func (u *usage) take() []media.Usage {
 
 // keepUsage puts what was counted into SQL every minute.
 func (a *App) keepUsage(ctx context.Context) error {
-	tick := time.NewTicker(usageEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-			a.flushUsage()
-		}
-	}
+	return every(ctx, usageEvery, a.flushUsage)
 }
 
 // flushUsage puts what was counted into SQL. What cannot be put there is kept for the next time.

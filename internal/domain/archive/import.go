@@ -124,18 +124,18 @@ func guess(name string, header []string) Type {
 
 // read makes lines of a file. Every value is bounded, and what is no text is refused.
 func read(t Type, file io.Reader) (lines []line, header []string, err error) {
-	body := &rationed{from: file}
+	body := &io.LimitedReader{R: file}
 	in := csv.NewReader(body)
 	in.FieldsPerRecord, in.LazyQuotes, in.ReuseRecord = -1, true, true
 	columns := defaults[t]
 	for first := true; ; first = false {
-		body.left = maxLine
+		body.N = maxLine // and what was read of it in advance
 		record, err := in.Read()
+		if body.N <= 0 {
+			return nil, nil, errs.Invalid("The file has a line that is too long")
+		}
 		if errors.Is(err, io.EOF) {
 			break
-		}
-		if errors.Is(err, errLine) {
-			return nil, nil, errs.Invalid("The file has a line that is too long")
 		}
 		if err != nil {
 			return nil, nil, errs.Invalid("The file is no CSV that can be read")
@@ -168,25 +168,6 @@ func read(t Type, file io.Reader) (lines []line, header []string, err error) {
 		return nil, nil, errs.Invalid("There is nothing in the file")
 	}
 	return lines, header, nil
-}
-
-// errLine says that a line has more bytes than maxLine.
-var errLine = errors.New("a line is too long")
-
-// rationed gives as many bytes as are left, and then errLine. A reader with a buffer may take some of the next line in advance, so that
-// lines are a little longer than they may be before that is seen.
-type rationed struct {
-	from io.Reader
-	left int
-}
-
-func (r *rationed) Read(p []byte) (int, error) {
-	if r.left <= 0 {
-		return 0, errLine
-	}
-	n, err := r.from.Read(p[:min(len(p), r.left)])
-	r.left -= n
-	return n, err
 }
 
 func lineOf(columns, record []string) (l line, ok bool, err error) {
