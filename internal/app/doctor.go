@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
@@ -14,9 +12,7 @@ import (
 	"github.com/gomph/gomph/internal/kit/blob"
 	"github.com/gomph/gomph/internal/kit/blob/probe"
 	"github.com/gomph/gomph/internal/kit/checkup"
-	"github.com/gomph/gomph/internal/kit/clock"
 	"github.com/gomph/gomph/internal/kit/config"
-	"github.com/gomph/gomph/internal/kit/metric"
 	"github.com/gomph/gomph/internal/kit/redis"
 )
 
@@ -55,7 +51,7 @@ func Doctor(ctx context.Context, c *config.Config, only []string, tell func(chec
 func newDoctor(ctx context.Context, c *config.Config) *doctor {
 	own := *c
 	own.DBPool = smallestPool
-	d := &doctor{base: &base{Config: &own, Clock: clock.Real{}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Metrics: metric.New(), command: true}}
+	d := &doctor{base: trial(&own)}
 	d.openDB = sync.OnceValues(func() (time.Duration, error) { return d.connect(ctx) })
 	d.store = sync.OnceValues(func() (blob.Store, error) {
 		switch _, err := os.Stat(d.Config.Data); {

@@ -2,13 +2,10 @@ package app
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"log/slog"
-	"strings"
 	"time"
 
-	"github.com/gomph/gomph/internal/kit/blob"
+	"github.com/gomph/gomph/internal/kit/blob/probe"
 	"github.com/gomph/gomph/internal/kit/clock"
 	"github.com/gomph/gomph/internal/kit/config"
 	"github.com/gomph/gomph/internal/kit/mail"
@@ -44,7 +41,7 @@ func TryRedis(ctx context.Context, c *config.Config) error {
 	return b.openMessages(ctx)
 }
 
-// TryFiles stores a file in the bucket that settings name, if they do, finds it in the list, reads it and deletes it (requirement F8).
+// TryFiles stores, reads, lists and deletes files in the bucket that settings name, if they do (requirement F8).
 func TryFiles(ctx context.Context, c *config.Config) error {
 	if !c.S3() {
 		return nil
@@ -60,23 +57,7 @@ func TryFiles(ctx context.Context, c *config.Config) error {
 	if err := b.bucket.Ping(ctx); err != nil {
 		return err
 	}
-	name, text := blob.Name("incoming", ".txt"), "hello"
-	if err := files.Put(ctx, name, strings.NewReader(text), int64(len(text))); err != nil {
-		return err
-	}
-	f, err := files.Open(ctx, name)
-	if err != nil {
-		return err
-	}
-	got, err := io.ReadAll(io.LimitReader(f, int64(len(text))+1))
-	_ = f.Close()
-	if err == nil && string(got) != text {
-		err = fmt.Errorf("the bucket %s gave another file than was stored", c.S3Bucket)
-	}
-	if err != nil {
-		return err
-	}
-	return files.Delete(ctx, name)
+	return probe.Works(ctx, files)
 }
 
 // TryMail sends a mail to an address.

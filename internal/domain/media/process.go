@@ -60,8 +60,9 @@ func final(ctx context.Context, err error) bool {
 
 // finish writes down what became of an upload. What its owner changed meanwhile stays changed.
 func (s *Service) finish(ctx context.Context, before, after Attachment) error {
-	unwanted := []string{before.Raw}
+	var unwanted []string
 	err := s.DB.Write(ctx, func(tx *db.Tx) error {
+		unwanted = []string{before.Raw}
 		now, err := scan(tx.QueryRow(ctx, "SELECT "+columns+" FROM media_attachments m WHERE m.id = $1"+tx.ForUpdate(), before.ID))
 		if errs.IsNotFound(err) || err == nil && now.Raw != before.Raw {
 			unwanted = append(unwanted, fresh(before, after)...) // withdrawn meanwhile

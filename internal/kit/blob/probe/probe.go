@@ -89,12 +89,29 @@ type prober struct {
 	results []Result
 }
 
+// prepare names the files of a run.
+func prepare(t Target) *prober {
+	return &prober{Target: t, ask: newClient(t), public: strings.TrimRight(t.Public, "/") + "/", known: blob.Name(folder, ".png"), hidden: blob.Name(secrets, ".zip"), body: "\x89PNG\r\n\x1a\n" + rand.Text()}
+}
+
+// Works looks whether the application can store, read, list and delete files, and asks nothing else. An error says what it cannot.
+func Works(ctx context.Context, files blob.Store) error {
+	p := prepare(Target{Files: files})
+	defer p.ask.close()
+	defer p.clean(ctx)
+	err := p.own(ctx)
+	for _, r := range p.results {
+		if r.Level == checkup.Failure {
+			return errors.New(r.Says)
+		}
+	}
+	return err
+}
+
 // Run asks everything. An error is that nothing could be asked; what is wrong otherwise is in the results.
 func Run(ctx context.Context, t Target) ([]Result, error) {
-	p := &prober{Target: t, ask: newClient(t), public: strings.TrimRight(t.Public, "/") + "/"}
+	p := prepare(t)
 	defer p.ask.close()
-	p.known, p.hidden = blob.Name(folder, ".png"), blob.Name(secrets, ".zip")
-	p.body = "\x89PNG\r\n\x1a\n" + rand.Text()
 	p.bucket = t.Bucket
 	if itself, ok := t.Files.(*s3.Store); ok && p.bucket == nil {
 		p.bucket = itself
