@@ -70,8 +70,11 @@ type Server struct {
 type Option func(*Server)
 
 // Env sets an environment variable of every process and command of the server.
-func Env(name, value string) Option {
-	return func(s *Server) { s.env = append(s.env, name+"="+value) } // the last of two values of one name holds
+func Env(name, value string) Option { return Lines(name + "=" + value) }
+
+// Lines sets several, each as NAME=value.
+func Lines(lines ...string) Option {
+	return func(s *Server) { s.env = append(s.env, lines...) } // the last of two values of one name holds
 }
 
 // TLS lets a server of layout One answer by https, with a certificate of an authority of the test's own, which it trusts itself. It returns the

@@ -44,27 +44,22 @@ func TestFilesOfOthersElsewhere(t *testing.T) {
 	t.Run("the disk beside a bucket", func(t *testing.T) {
 		t.Parallel()
 		o, own := bucket()
-		s := Start(t, One, withLines(append(bucketEnv(o), "GOMPH_REMOTE_FILES=disk", "GOMPH_FILES_CACHE=0")))
+		s := Start(t, One, Lines(append(bucketEnv(o), "GOMPH_REMOTE_FILES=disk", "GOMPH_FILES_CACHE=0")...))
 		filesElsewhere(t, s, own, disk(t, s))
 	})
 	t.Run("a bucket beside another", func(t *testing.T) {
 		t.Parallel()
 		o, own := bucket()
 		p, remote := bucket()
-		s := Start(t, One, withLines(append(bucketEnv(o), "GOMPH_REMOTE_FILES="+named(t, p), "GOMPH_FILES_CACHE=0")))
+		s := Start(t, One, Lines(append(bucketEnv(o), "GOMPH_REMOTE_FILES="+named(t, p), "GOMPH_FILES_CACHE=0")...))
 		filesElsewhere(t, s, own, remote)
 	})
 	t.Run("a bucket beside the disk", func(t *testing.T) {
 		t.Parallel()
 		p, remote := bucket()
-		s := Start(t, One, withLines([]string{"GOMPH_REMOTE_FILES=" + named(t, p)})) // with this host's cache before the bucket
+		s := Start(t, One, Env("GOMPH_REMOTE_FILES", named(t, p))) // with this host's cache before the bucket
 		filesElsewhere(t, s, disk(t, s), remote)
 	})
-}
-
-// withLines are lines of settings of every process and command.
-func withLines(lines []string) Option {
-	return func(s *Server) { s.env = append(s.env, lines...) }
 }
 
 // names are those of all files in a place.

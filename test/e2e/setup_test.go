@@ -77,7 +77,7 @@ func TestSetup(t *testing.T) {
 		t.Errorf("once more: %v, %s", err, said)
 	}
 
-	s := Start(t, One, withLines([]string{"GOMPH_ENV_FILE=" + file}))
+	s := Start(t, One, Env("GOMPH_ENV_FILE", file))
 	ann := s.Person("ann")
 	u := ann.upload(draw.PNG(draw.Noise(48, 32, 1)), nil)
 	name := strings.TrimPrefix(*u.URL, s.URL+"/system/")
